@@ -1,0 +1,205 @@
+package schema
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+)
+
+// TypeName is the name of a field type in YAML, REST and the stored schema.
+type TypeName string
+
+// The field types that a resource may name.
+const (
+	TypeText          TypeName = "text"
+	TypeLongText      TypeName = "long_text"
+	TypeInteger       TypeName = "integer"
+	TypeDecimal       TypeName = "decimal"
+	TypeMoney         TypeName = "money"
+	TypePercent       TypeName = "percent"
+	TypeBoolean       TypeName = "boolean"
+	TypeDate          TypeName = "date"
+	TypeDateTime      TypeName = "datetime"
+	TypePicklist      TypeName = "picklist"
+	TypeMultiPicklist TypeName = "multi_picklist"
+	TypeEmail         TypeName = "email"
+	TypePhone         TypeName = "phone"
+	TypeURL           TypeName = "url"
+	TypeRelation      TypeName = "relation"
+	TypeAutoNumber    TypeName = "auto_number"
+)
+
+// The types of system fields; no resource may name them.
+const (
+	TypeID       TypeName = "id"
+	TypeTags     TypeName = "tags"
+	TypeCurrency TypeName = "currency"
+)
+
+// Kind is what an expression sees of a value: one kind for all numbers, one for all texts.
+type Kind string
+
+// The kinds of values.
+const (
+	KindText    Kind = "text"
+	KindNumber  Kind = "number"
+	KindBoolean Kind = "boolean"
+	KindDate    Kind = "date"
+	KindTime    Kind = "time"
+	// KindTexts is a list of texts.
+	KindTexts Kind = "texts"
+	// KindReference is the id of a record.
+	KindReference Kind = "reference"
+)
+
+// Storage is a PostgreSQL type as its format_type prints it.
+type Storage string
+
+// The storages that need no modifier; numbers with digits are made by NumericStorage.
+const (
+	StorageText      Storage = "text"
+	StorageTexts     Storage = "text[]"
+	StorageBigInt    Storage = "bigint"
+	StorageInteger   Storage = "integer"
+	StorageBoolean   Storage = "boolean"
+	StorageDate      Storage = "date"
+	StorageTimestamp Storage = "timestamp with time zone"
+	StorageUUID      Storage = "uuid"
+)
+
+// NumericStorage is a number of so many digits, scale of them behind the point.
+func NumericStorage(precision, scale int) Storage {
+	return Storage(fmt.Sprintf("numeric(%d,%d)", precision, scale))
+}
+
+// Form is the shape of a value in JSON, in the words of JSON Schema.
+type Form struct {
+	// Type is "string", "integer", "boolean" or "array" (of strings).
+	Type string
+	// Format is "date", "date-time", "email", "uri", "uuid", "decimal" or empty.
+	Format string
+}
+
+// Problem is something wrong in a definition, with the path below the field or object.
+type Problem struct {
+	Path    string
+	Message string
+}
+
+// FieldType is one type of field: how it is stored, what holds for its values,
+// and how they are read and written. Values in Go are:
+//
+//	text, long_text, picklist, email, phone, url, currency   string
+//	integer, auto_number                                      int64
+//	decimal, money, percent                                   decimal.Decimal
+//	boolean                                                   bool
+//	date (midnight UTC), datetime                             time.Time
+//	multi_picklist, tags                                      []string
+//	relation, id                                              string, a UUID in lower case
+//
+// An empty text is no value: it becomes nil.
+type FieldType interface {
+	Name() TypeName
+	Kind() Kind
+	// Storage is the type of the column.
+	Storage(f *Field) Storage
+	// Form is the shape in JSON.
+	Form() Form
+	// Rules hold for every value that is not null; the database, REST and the page enforce the same ones.
+	Rules(f *Field) []Rule
+	// Check finds what is wrong with the definition, with paths below the field.
+	Check(f *Field) []Problem
+	// Decode reads a value as encoding/json gives it (numbers as json.Number) and
+	// checks the rules. It returns nil for null and for an empty text. Errors are for the user.
+	Decode(f *Field, value any) (any, error)
+	// Parse reads a value from a text, as a CSV or a default has it, and checks the rules.
+	Parse(f *Field, text string) (any, error)
+	// AppendJSON appends the value to dst as JSON, from PostgreSQL's text form in a
+	// session with DateStyle ISO and TimeZone UTC.
+	AppendJSON(dst []byte, f *Field, text []byte) []byte
+}
+
+// types is the table of contents: every field type, a file each.
+var types = map[TypeName]FieldType{
+	TypeText:          textType{},
+	TypeLongText:      longTextType{},
+	TypeInteger:       integerType{},
+	TypeDecimal:       decimalType{},
+	TypeMoney:         moneyType{},
+	TypePercent:       percentType{},
+	TypeBoolean:       booleanType{},
+	TypeDate:          dateType{},
+	TypeDateTime:      dateTimeType{},
+	TypePicklist:      picklistType{},
+	TypeMultiPicklist: multiPicklistType{},
+	TypeEmail:         emailType{},
+	TypePhone:         phoneType{},
+	TypeURL:           urlType{},
+	TypeRelation:      relationType{},
+	TypeAutoNumber:    autoNumberType{},
+	TypeID:            idType{},
+	TypeTags:          tagsType{},
+	TypeCurrency:      currencyType{},
+}
+
+// TypeOf is the field type of that name, or false.
+func TypeOf(name TypeName) (FieldType, bool) {
+	t, ok := types[name]
+	return t, ok
+}
+
+// FieldType is the type of a field of a built schema; Build has seen to it that there is one.
+func (f *Field) FieldType() FieldType { return types[f.Type] }
+
+// Kind is what an expression sees of the field.
+func (f *Field) Kind() Kind { return types[f.Type].Kind() }
+
+// Storage is the type of the field's column.
+func (f *Field) Storage() Storage { return types[f.Type].Storage(f) }
+
+// Rules hold for every value of the field that is not null.
+func (f *Field) Rules() []Rule { return types[f.Type].Rules(f) }
+
+// Decode reads a JSON value; nil is nil. Errors are for the user and do not name the field.
+func (f *Field) Decode(value any) (any, error) {
+	if value == nil {
+		return nil, nil //nolint:nilnil // no value is a value here: null
+	}
+	return types[f.Type].Decode(f, value)
+}
+
+// Parse reads the text form of a value; an empty text is nil.
+func (f *Field) Parse(text string) (any, error) {
+	if text == "" {
+		return nil, nil //nolint:nilnil // no value is a value here: null
+	}
+	return types[f.Type].Parse(f, text)
+}
+
+// AppendJSON appends a value in PostgreSQL's text form as JSON; nil is null.
+func (f *Field) AppendJSON(dst, text []byte) []byte {
+	if text == nil {
+		return append(dst, "null"...)
+	}
+	return types[f.Type].AppendJSON(dst, f, text)
+}
+
+// CheckField finds what is wrong with a definition: its type's own demands and
+// its default. Paths are those of the resource, below the field.
+func CheckField(f *Field) []Problem {
+	t, ok := types[f.Type]
+	if !ok || slices.Contains([]TypeName{TypeID, TypeTags, TypeCurrency}, f.Type) {
+		return []Problem{{Path: "type", Message: fmt.Sprintf("%q is not a field type", f.Type)}}
+	}
+	problems := t.Check(f)
+	if len(problems) > 0 || f.Default == nil {
+		return problems
+	}
+	if _, err := t.Parse(f, *f.Default); err != nil {
+		problems = append(problems, Problem{Path: "default", Message: err.Error()})
+	}
+	return problems
+}
+
+// errNotA says which kind of JSON value was expected.
+func errNotA(what string) error { return errors.New("must be " + what) }

@@ -1,0 +1,351 @@
+// Package schema is what one tenant's CRM looks like: its objects, fields and
+// pipelines, compiled and immutable. Both wings of Kontor stand on it: the
+// control plane compiles it and makes the database follow, the data plane
+// serves records by it.
+package schema
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+	"slices"
+)
+
+// Format is the version of the stored form. A server reads this one and the one before.
+const Format = 1
+
+// Schema is the compiled model of one tenant. It is made by Build or Load and
+// never changed afterwards; a new revision is a new Schema.
+type Schema struct {
+	// Format is the version of the stored form, see the constant Format.
+	Format int `json:"format"`
+	// Revision counts the applied schemas of a tenant, from 1; 0 was never applied.
+	Revision int64 `json:"revision"`
+	// Organisation holds the settings of the tenant that records depend on.
+	Organisation Organisation `json:"organisation"`
+	// Objects are ordered: standard ones first, each group by identity.
+	Objects []*Object `json:"objects"`
+	// Pipelines are ordered by object, then identity.
+	Pipelines []*Pipeline `json:"pipelines,omitempty"`
+
+	byName     map[string]*Object
+	byIdentity map[string]*Object
+}
+
+// Organisation is the tenant as its records see it.
+type Organisation struct {
+	// Name is the Tenant's metadata.name.
+	Name string `json:"name"`
+	// DisplayName is what people call the organisation.
+	DisplayName string `json:"displayName"`
+	// Language is the BCP 47 tag of the labels that are shown when no other fits.
+	Language string `json:"language"`
+	// TimeZone is an IANA name; it decides the tenant's days and months.
+	TimeZone string `json:"timeZone"`
+	// Currency is the ISO 4217 code that a record gets when it names none.
+	Currency string `json:"currency"`
+}
+
+// Label is a text by language. A missing language falls back, see In.
+type Label map[string]string
+
+// In is the label in the first of the languages that it has; else in English,
+// else the first by language; "" when it is empty.
+func (l Label) In(languages ...string) string {
+	for _, language := range append(slices.Clone(languages), "en") {
+		if text, ok := l[language]; ok {
+			return text
+		}
+	}
+	keys := make([]string, 0, len(l))
+	for key := range l {
+		keys = append(keys, key)
+	}
+	if len(keys) == 0 {
+		return ""
+	}
+	return l[slices.Min(keys)]
+}
+
+// Object is a kind of record, stored in one table.
+type Object struct {
+	// Identity is the name that never changes: the standard name, or the metadata.name of its CustomObject.
+	Identity string `json:"identity"`
+	// Name is what the API calls it; it may change.
+	Name string `json:"name"`
+	// Table is the physical table in the PostgreSQL schema "crm"; it never changes.
+	Table string `json:"table"`
+	// Custom tells a tenant's own object from a standard one.
+	Custom bool `json:"custom,omitempty"`
+	// Module is the module that brings a standard object: "base", "sales", "marketing"; empty for custom ones.
+	Module      string `json:"module,omitempty"`
+	Label       Label  `json:"label,omitempty"`
+	PluralLabel Label  `json:"pluralLabel,omitempty"`
+	Description Label  `json:"description,omitempty"`
+	// Title is the identity of the field that names a record for people; empty: its number does.
+	Title string `json:"title,omitempty"`
+	// Fields are the declared ones, in order of declaration; system fields come by Field and AllFields.
+	Fields []*Field `json:"fields"`
+	// Source is the resource that declares it ("CustomObject fleet"), or "standard".
+	Source string `json:"source"`
+
+	system     []*Field
+	byName     map[string]*Field
+	byIdentity map[string]*Field
+}
+
+// Field is one value of a record, stored in one column.
+type Field struct {
+	// Identity is the name that never changes, unique in its object.
+	Identity string `json:"identity"`
+	// Name is what the API calls it; it may change.
+	Name string `json:"name"`
+	// Column is the physical column; it never changes.
+	Column string `json:"column"`
+	// Type is the name of its FieldType.
+	Type        TypeName `json:"type"`
+	Custom      bool     `json:"custom,omitempty"`
+	Label       Label    `json:"label,omitempty"`
+	Description Label    `json:"description,omitempty"`
+	// Required refuses records without a value.
+	Required bool `json:"required,omitempty"`
+	// Unique refuses a second live record with the same value.
+	Unique bool `json:"unique,omitempty"`
+	// Indexed asks for an index on the column.
+	Indexed bool `json:"indexed,omitempty"`
+	// Default is the text form of the value of a new record that gives none; nil is none.
+	Default *string `json:"default,omitempty"`
+	// Length is the longest text, in characters; 0 is the type's own.
+	Length int `json:"length,omitempty"`
+	// Precision is the number of all digits of a decimal; 0 is the type's own.
+	Precision int `json:"precision,omitempty"`
+	// Scale is the number of digits behind the point; nil is the type's own.
+	Scale *int `json:"scale,omitempty"`
+	// Min and Max bound a number, inclusive, in decimal notation; empty is unbounded.
+	Min string `json:"min,omitempty"`
+	Max string `json:"max,omitempty"`
+	// Options are the choices of a picklist, in order.
+	Options []Option `json:"options,omitempty"`
+	// Target is the identity of the object that a relation points to.
+	Target string `json:"target,omitempty"`
+	// Sensitivity is one of public, internal, personal, sensitive; empty is internal.
+	Sensitivity string `json:"sensitivity,omitempty"`
+	// Source is the resource that declares it ("CustomField tier"), or "standard".
+	Source string `json:"source"`
+	// System marks a field that every record has and no resource declares.
+	System bool `json:"-"`
+	// ReadOnly marks a system field that no request may set.
+	ReadOnly bool `json:"-"`
+}
+
+// Option is one choice of a picklist.
+type Option struct {
+	// Key is what is stored; it never changes.
+	Key   string `json:"key"`
+	Label Label  `json:"label,omitempty"`
+}
+
+// Pipeline is the states that the records of an object move through.
+type Pipeline struct {
+	Identity string `json:"identity"`
+	// Object is the identity of the object whose records move.
+	Object string `json:"object"`
+	// Field is the identity of the picklist field that holds the stage; its options are the stages.
+	Field  string  `json:"field"`
+	Label  Label   `json:"label,omitempty"`
+	Stages []Stage `json:"stages"`
+	// Source is the resource that declares it ("Pipeline sales"), or "standard".
+	Source string `json:"source"`
+}
+
+// StageKind says what a stage means for the record.
+type StageKind string
+
+// The kinds of stages.
+const (
+	StageOpen StageKind = "open"
+	StageWon  StageKind = "won"
+	StageLost StageKind = "lost"
+)
+
+// Stage is one state of a pipeline.
+type Stage struct {
+	Key   string    `json:"key"`
+	Label Label     `json:"label,omitempty"`
+	Kind  StageKind `json:"kind"`
+	// Probability of winning, in percent from 0 to 100.
+	Probability int `json:"probability"`
+	// Required are the identities of the fields that must have a value before a record enters.
+	Required []string `json:"required,omitempty"`
+	// AllowedMoves are the keys of the stages that a record may go to from here; nil is all.
+	AllowedMoves []string `json:"allowedMoves,omitempty"`
+	// RottingDays is the number of days without a move after which a record rots; 0 is never.
+	RottingDays int `json:"rottingDays,omitempty"`
+}
+
+// Stage is the stage of that key, or false.
+func (p *Pipeline) Stage(key string) (*Stage, bool) {
+	for i := range p.Stages {
+		if p.Stages[i].Key == key {
+			return &p.Stages[i], true
+		}
+	}
+	return nil, false
+}
+
+// Allows says whether a record may move from this stage to that one. Staying is always allowed.
+func (s *Stage) Allows(to string) bool {
+	return s.AllowedMoves == nil || s.Key == to || slices.Contains(s.AllowedMoves, to)
+}
+
+// Build makes the schema usable after its exported fields were set: it adds the
+// system fields and the indexes by name. It fails on names or identities that
+// stand twice, and on relations and pipelines that point to nothing; the
+// compiler sees to it that they do not, so a failure is a broken document.
+func Build(s *Schema) (*Schema, error) {
+	s.byName = make(map[string]*Object, len(s.Objects))
+	s.byIdentity = make(map[string]*Object, len(s.Objects))
+	for _, o := range s.Objects {
+		if s.byName[o.Name] != nil || s.byIdentity[o.Identity] != nil {
+			return nil, fmt.Errorf("object %q stands twice", o.Name)
+		}
+		s.byName[o.Name], s.byIdentity[o.Identity] = o, o
+		if err := o.index(); err != nil {
+			return nil, fmt.Errorf("object %q: %w", o.Name, err)
+		}
+	}
+	for _, o := range s.Objects {
+		for _, f := range o.Fields {
+			if _, ok := TypeOf(f.Type); !ok {
+				return nil, fmt.Errorf("field %q of %q has the unknown type %q", f.Name, o.Name, f.Type)
+			}
+			if f.Type == TypeRelation && s.byIdentity[f.Target] == nil {
+				return nil, fmt.Errorf("field %q of %q points to the unknown object %q", f.Name, o.Name, f.Target)
+			}
+		}
+	}
+	for _, p := range s.Pipelines {
+		o := s.byIdentity[p.Object]
+		if o == nil || o.byIdentity[p.Field] == nil {
+			return nil, fmt.Errorf("pipeline %q is on the unknown field %q of %q", p.Identity, p.Field, p.Object)
+		}
+	}
+	return s, nil
+}
+
+// Load reads a stored schema. It refuses a format that this program does not know.
+func Load(document []byte) (*Schema, error) {
+	var s Schema
+	if err := json.Unmarshal(document, &s); err != nil {
+		return nil, fmt.Errorf("reading the schema: %w", err)
+	}
+	if s.Format < Format-1 || s.Format > Format || s.Format < 1 {
+		return nil, fmt.Errorf("the schema has format %d, and this program reads up to %d", s.Format, Format)
+	}
+	return Build(&s)
+}
+
+// Document is the stored form, which Load reads.
+func (s *Schema) Document() ([]byte, error) { return json.Marshal(s) }
+
+// Digest is a hash of everything but the revision: two schemas of the same
+// digest say the same. It is 64 hexadecimal digits.
+func (s *Schema) Digest() string {
+	c := *s
+	c.Revision = 0
+	document, err := json.Marshal(&c)
+	if err != nil { // the model holds nothing that JSON cannot say
+		return ""
+	}
+	sum := sha256.Sum256(document)
+	return hex.EncodeToString(sum[:])
+}
+
+// Object is the object that the API calls so, or false.
+func (s *Schema) Object(name string) (*Object, bool) {
+	o, ok := s.byName[name]
+	return o, ok
+}
+
+// ObjectByIdentity is the object of that identity, or false.
+func (s *Schema) ObjectByIdentity(identity string) (*Object, bool) {
+	o, ok := s.byIdentity[identity]
+	return o, ok
+}
+
+// PipelineOf is the pipeline whose stage the field of the object holds, or false.
+func (s *Schema) PipelineOf(object *Object, field *Field) (*Pipeline, bool) {
+	for _, p := range s.Pipelines {
+		if p.Object == object.Identity && p.Field == field.Identity {
+			return p, true
+		}
+	}
+	return nil, false
+}
+
+// PipelinesOf are the pipelines of an object.
+func (s *Schema) PipelinesOf(object *Object) []*Pipeline {
+	var found []*Pipeline
+	for _, p := range s.Pipelines {
+		if p.Object == object.Identity {
+			found = append(found, p)
+		}
+	}
+	return found
+}
+
+// Field is the field that the API calls so, system fields included, or false.
+func (o *Object) Field(name string) (*Field, bool) {
+	f, ok := o.byName[name]
+	return f, ok
+}
+
+// FieldByIdentity is the field of that identity, system fields included, or false.
+func (o *Object) FieldByIdentity(identity string) (*Field, bool) {
+	f, ok := o.byIdentity[identity]
+	return f, ok
+}
+
+// AllFields are the visible fields of a record: id and number, the declared
+// ones, then the other system fields.
+func (o *Object) AllFields() []*Field {
+	all := make([]*Field, 0, len(o.system)+len(o.Fields))
+	all = append(all, o.system[:2]...)
+	all = append(all, o.Fields...)
+	return append(all, o.system[2:]...)
+}
+
+// SystemFields are the fields that no resource declares, id and number first.
+func (o *Object) SystemFields() []*Field { return o.system }
+
+// TitleField is the field that names a record for people; its number when no field does.
+func (o *Object) TitleField() *Field {
+	if f, ok := o.byIdentity[o.Title]; ok {
+		return f
+	}
+	return o.byIdentity["number"]
+}
+
+// HasCurrency says whether records carry a currency: one of their fields is money.
+func (o *Object) HasCurrency() bool {
+	return slices.ContainsFunc(o.Fields, func(f *Field) bool { return f.Type == TypeMoney })
+}
+
+// QualifiedTable is the quoted name of the object's table.
+func (o *Object) QualifiedTable() string {
+	return QuoteIdent(RecordsSchema) + "." + QuoteIdent(o.Table)
+}
+
+func (o *Object) index() error {
+	o.system = systemFields(o)
+	o.byName = make(map[string]*Field, len(o.system)+len(o.Fields))
+	o.byIdentity = make(map[string]*Field, len(o.system)+len(o.Fields))
+	for _, f := range o.AllFields() {
+		if o.byName[f.Name] != nil || o.byIdentity[f.Identity] != nil {
+			return fmt.Errorf("field %q stands twice", f.Name)
+		}
+		o.byName[f.Name], o.byIdentity[f.Identity] = f, f
+	}
+	return nil
+}

@@ -1,0 +1,92 @@
+// Package secret hashes passwords, makes random ones, and seals and opens
+// credentials. Nothing in it prints what it guards.
+package secret
+
+import (
+	"crypto/rand"
+	"crypto/sha256"
+	"crypto/subtle"
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"strings"
+
+	"golang.org/x/crypto/argon2"
+)
+
+// The parameters of argon2id: the second recommended option of RFC 9106 with
+// less memory, so that a burst of logins does not exhaust a small server.
+const (
+	argonTime    = 3
+	argonMemory  = 32 * 1024 // KiB
+	argonThreads = 1
+	argonKey     = 32
+	saltLength   = 16
+	// MaxPassword is the longest password that is hashed, in bytes.
+	MaxPassword = 256
+)
+
+// HashPassword is the argon2id hash of a password in the usual encoded form
+// ($argon2id$v=19$m=…,t=…,p=…$salt$key). It fails for an empty password and for
+// one over MaxPassword.
+func HashPassword(password string) (string, error) {
+	if password == "" || len(password) > MaxPassword {
+		return "", fmt.Errorf("a password has 1 to %d bytes", MaxPassword)
+	}
+	salt := make([]byte, saltLength)
+	if _, err := rand.Read(salt); err != nil {
+		return "", fmt.Errorf("making a salt: %w", err)
+	}
+	key := argon2.IDKey([]byte(password), salt, argonTime, argonMemory, argonThreads, argonKey)
+	return fmt.Sprintf("$argon2id$v=%d$m=%d,t=%d,p=%d$%s$%s", argon2.Version, argonMemory, argonTime, argonThreads,
+		base64.RawStdEncoding.EncodeToString(salt), base64.RawStdEncoding.EncodeToString(key)), nil
+}
+
+// VerifyPassword says whether the password has that hash. An empty hash costs
+// as much time as a real one and never fits, so that the answer does not tell
+// whether there is such a user.
+func VerifyPassword(hash, password string) bool {
+	salt, key, memory, time, threads, err := parseHash(hash)
+	if err != nil || len(password) > MaxPassword {
+		salt, key, memory, time, threads = make([]byte, saltLength), nil, argonMemory, argonTime, argonThreads
+		password = ""
+	}
+	got := argon2.IDKey([]byte(password), salt, time, memory, threads, argonKey)
+	return len(key) == argonKey && subtle.ConstantTimeCompare(got, key) == 1
+}
+
+func parseHash(hash string) (salt, key []byte, memory, time uint32, threads uint8, err error) {
+	parts := strings.Split(hash, "$")
+	if len(parts) != 6 || parts[1] != "argon2id" || parts[2] != fmt.Sprintf("v=%d", argon2.Version) {
+		return nil, nil, 0, 0, 0, errors.New("not an argon2id hash")
+	}
+	if _, err = fmt.Sscanf(parts[3], "m=%d,t=%d,p=%d", &memory, &time, &threads); err != nil {
+		return nil, nil, 0, 0, 0, fmt.Errorf("reading the hash's parameters: %w", err)
+	}
+	if memory > 1<<20 || time > 64 || time == 0 || threads == 0 {
+		return nil, nil, 0, 0, 0, errors.New("the hash's parameters are out of bounds")
+	}
+	if salt, err = base64.RawStdEncoding.DecodeString(parts[4]); err != nil {
+		return nil, nil, 0, 0, 0, fmt.Errorf("reading the salt: %w", err)
+	}
+	if key, err = base64.RawStdEncoding.DecodeString(parts[5]); err != nil {
+		return nil, nil, 0, 0, 0, fmt.Errorf("reading the key: %w", err)
+	}
+	return salt, key, memory, time, threads, nil
+}
+
+// NewPassword is a random password of 24 letters and digits (142 bits).
+func NewPassword() string { return rand.Text()[:24] }
+
+// NewToken is a random token of a session, and the hash under which it is stored.
+func NewToken() (token string, hash []byte) {
+	token = rand.Text() + rand.Text()
+	return token, HashToken(token)
+}
+
+// HashToken is the hash under which a session's token is stored. Tokens are
+// random, so a plain hash is enough.
+func HashToken(token string) []byte {
+	sum := sha256.Sum256([]byte(token))
+	return sum[:]
+}
