@@ -1,0 +1,21 @@
+package v1alpha1
+
+const (
+	// ReconcileRequestedAtAnnotation asks for a reconcile now: a person or a
+	// program sets it to any new text, usually the time. When the request was
+	// handled, status.lastHandledReconcileAt holds the same text.
+	ReconcileRequestedAtAnnotation = "crm.kontor.dev/reconcile-requested-at"
+
+	// ModuleAnnotation says which module brings a standard object ("base",
+	// "sales" or "marketing"). Only the documents of the standard model carry
+	// it; on a tenant's own CustomObject it has no meaning.
+	ModuleAnnotation = "crm.kontor.dev/module"
+
+	// TenantFinalizer keeps a Tenant until its database was dropped or marked
+	// as retained, as its deletion policy says.
+	TenantFinalizer = "crm.kontor.dev/tenant"
+
+	// TenantLabel stands on everything that the operator makes for a tenant
+	// (Secrets, ChangePlans, ...) and holds the Tenant's name.
+	TenantLabel = "crm.kontor.dev/tenant"
+)

@@ -1,0 +1,289 @@
+package v1alpha1
+
+import (
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
+)
+
+// Object is what all kinds of this package have in common.
+// +kubebuilder:object:generate=false
+type Object interface {
+	metav1.Object
+	runtime.Object
+
+	// GetConditions are the conditions in the status; nil when there are none yet.
+	GetConditions() []metav1.Condition
+	// SetConditions replaces the conditions in the status.
+	SetConditions(conditions []metav1.Condition)
+	// GetCommonSpec points into the object, so that what is read is current; it is never nil.
+	GetCommonSpec() *CommonSpec
+	// GetCommonStatus points into the object, so that a change to it is a change of the object; it is never nil.
+	GetCommonStatus() *CommonStatus
+}
+
+// CommonSpec is the part of the spec that all kinds share.
+type CommonSpec struct {
+	// suspend stops the operator's work on this resource until it is false
+	// again. What was made stays as it is and goes on running; the condition
+	// Ready says Suspended.
+	// +optional
+	Suspend bool `json:"suspend,omitempty"`
+
+	// interval is the time between two looks at the world when nothing changed,
+	// as a duration: "5m", "1h". It is spread a little, so that a thousand
+	// resources do not look at the same moment. Between 10s and 24h; without it
+	// the operator's own interval counts.
+	// +optional
+	// +kubebuilder:validation:Type=string
+	// +kubebuilder:validation:MaxLength=20
+	// +kubebuilder:validation:Pattern=`^([0-9]+(\.[0-9]+)?(ms|s|m|h))+$`
+	// +kubebuilder:validation:XValidation:rule="duration(self) >= duration('10s') && duration(self) <= duration('24h')",message="interval lies between 10s and 24h"
+	Interval *metav1.Duration `json:"interval,omitempty"`
+}
+
+// CommonStatus is the part of the status that all kinds share.
+type CommonStatus struct {
+	// observedGeneration is the metadata.generation that this status speaks
+	// about. When it is lower than metadata.generation, the status is about an
+	// older form of the spec.
+	// +optional
+	// +kubebuilder:validation:Minimum=0
+	ObservedGeneration int64 `json:"observedGeneration,omitempty"`
+
+	// conditions say how things stand. "Ready" is always there;
+	// "Reconciling" and "Stalled" are there only while they are True.
+	// +optional
+	// +listType=map
+	// +listMapKey=type
+	// +kubebuilder:validation:MaxItems=16
+	Conditions []metav1.Condition `json:"conditions,omitempty"`
+
+	// lastHandledReconcileAt repeats the text of the annotation
+	// crm.kontor.dev/reconcile-requested-at that was handled last.
+	// +optional
+	// +kubebuilder:validation:MaxLength=256
+	LastHandledReconcileAt string `json:"lastHandledReconcileAt,omitempty"`
+}
+
+// Label is a text by language: {en: Stage, zh: 阶段}. The keys are language tags
+// (en, zh, zh-Hans), the values have 1 to 200 characters. A language that is
+// missing falls back to English, then to the first by language.
+//
+// +kubebuilder:validation:MinProperties=1
+// +kubebuilder:validation:MaxProperties=20
+// +kubebuilder:validation:XValidation:rule="self.all(l, l.size() >= 2 && l.size() <= 35)",message="a label's key is a language tag like en, zh or zh-Hans"
+// +kubebuilder:validation:XValidation:rule="self.all(l, self[l].size() >= 1 && self[l].size() <= 200)",message="a label has 1 to 200 characters in each language"
+type Label map[string]string
+
+// FieldType is the kind of value that a field holds.
+// +kubebuilder:validation:Enum=text;long_text;integer;decimal;money;percent;boolean;date;datetime;picklist;multi_picklist;email;phone;url;relation;auto_number
+type FieldType string
+
+// The types of fields.
+const (
+	// FieldText is one line of text, 255 characters unless length says otherwise.
+	FieldText FieldType = "text"
+	// FieldLongText is text of several lines.
+	FieldLongText FieldType = "long_text"
+	// FieldInteger is a whole number of 64 bits.
+	FieldInteger FieldType = "integer"
+	// FieldDecimal is an exact decimal number.
+	FieldDecimal FieldType = "decimal"
+	// FieldMoney is an exact amount in the record's currency.
+	FieldMoney FieldType = "money"
+	// FieldPercent is a number where 100 is the whole.
+	FieldPercent FieldType = "percent"
+	// FieldBoolean is true or false.
+	FieldBoolean FieldType = "boolean"
+	// FieldDate is a day, written 2006-01-02.
+	FieldDate FieldType = "date"
+	// FieldDateTime is a moment, written as in RFC 3339.
+	FieldDateTime FieldType = "datetime"
+	// FieldPicklist is one of the declared options.
+	FieldPicklist FieldType = "picklist"
+	// FieldMultiPicklist is any number of the declared options.
+	FieldMultiPicklist FieldType = "multi_picklist"
+	// FieldEmail is an e-mail address.
+	FieldEmail FieldType = "email"
+	// FieldPhone is a telephone number.
+	FieldPhone FieldType = "phone"
+	// FieldURL is an address in the web.
+	FieldURL FieldType = "url"
+	// FieldRelation points to one record of an object.
+	FieldRelation FieldType = "relation"
+	// FieldAutoNumber is a number that counts up by itself.
+	FieldAutoNumber FieldType = "auto_number"
+)
+
+// Sensitivity says how careful one must be with the values of a field.
+// +kubebuilder:validation:Enum=public;internal;personal;sensitive
+type Sensitivity string
+
+// The degrees of sensitivity, from the most open one.
+const (
+	// SensitivityPublic may be shown to everybody.
+	SensitivityPublic Sensitivity = "public"
+	// SensitivityInternal may be shown to the people of the tenant.
+	SensitivityInternal Sensitivity = "internal"
+	// SensitivityPersonal tells something about a natural person.
+	SensitivityPersonal Sensitivity = "personal"
+	// SensitivitySensitive does harm in wrong hands.
+	SensitivitySensitive Sensitivity = "sensitive"
+)
+
+// FieldSpec says what one field of an object is. An inline field of a
+// CustomObject and a CustomField have it in common.
+//
+// +kubebuilder:validation:XValidation:rule="!(self.type in ['picklist', 'multi_picklist']) || (has(self.options) && self.options.size() > 0)",fieldPath=".options",message="a picklist needs options"
+// +kubebuilder:validation:XValidation:rule="self.type in ['picklist', 'multi_picklist'] || !has(self.options)",fieldPath=".options",message="only a picklist or multi_picklist has options"
+// +kubebuilder:validation:XValidation:rule="self.type != 'relation' || has(self.target)",fieldPath=".target",message="a relation needs a target, the object that it points to"
+// +kubebuilder:validation:XValidation:rule="self.type == 'relation' || !has(self.target)",fieldPath=".target",message="only a relation has a target"
+// +kubebuilder:validation:XValidation:rule="!has(self.length) || self.type in ['text', 'long_text', 'email', 'phone', 'url']",fieldPath=".length",message="only text, long_text, email, phone and url have a length"
+// +kubebuilder:validation:XValidation:rule="!has(self.precision) || self.type in ['decimal', 'money', 'percent']",fieldPath=".precision",message="only decimal, money and percent have a precision"
+// +kubebuilder:validation:XValidation:rule="!has(self.scale) || self.type in ['decimal', 'money', 'percent']",fieldPath=".scale",message="only decimal, money and percent have a scale"
+// +kubebuilder:validation:XValidation:rule="!has(self.precision) || !has(self.scale) || self.scale <= self.precision",fieldPath=".scale",message="the scale is not larger than the precision"
+// +kubebuilder:validation:XValidation:rule="!has(self.min) || self.type in ['integer', 'decimal', 'money', 'percent']",fieldPath=".min",message="only integer, decimal, money and percent have a min"
+// +kubebuilder:validation:XValidation:rule="!has(self.max) || self.type in ['integer', 'decimal', 'money', 'percent']",fieldPath=".max",message="only integer, decimal, money and percent have a max"
+// +kubebuilder:validation:XValidation:rule="!has(self.min) || !has(self.max) || double(self.min) <= double(self.max)",fieldPath=".max",message="max is not smaller than min"
+// +kubebuilder:validation:XValidation:rule="!has(self.prefix) || self.type == 'auto_number'",fieldPath=".prefix",message="only an auto_number has a prefix"
+// +kubebuilder:validation:XValidation:rule="!has(self.default) || !(self.type in ['relation', 'auto_number'])",fieldPath=".default",message="a relation or auto_number has no default"
+type FieldSpec struct {
+	// name is what the API calls the field: lower-case letters, digits and _,
+	// starting with a letter, at most 48 characters. It may change at any time;
+	// the stored data stays. Words of SQL (order, user, end) are good names;
+	// the reserved words of CEL and the columns that every record has are not.
+	// Without it the field's identity is the name, with each "-" turned into "_".
+	// +optional
+	Name Name `json:"name,omitempty"`
+
+	// type is the kind of value: text, long_text (several lines), integer,
+	// decimal, money (in the record's currency), percent, boolean, date,
+	// datetime, picklist (one of the options), multi_picklist (any of the
+	// options), email, phone, url, relation (one record of another object, or
+	// of the same) or auto_number (counts up by itself).
+	Type FieldType `json:"type"`
+
+	// label is what people see, by language: {en: Tier, zh: 等级}. Without it
+	// they see the name.
+	// +optional
+	Label Label `json:"label,omitempty"`
+
+	// description helps people to fill the field in, by language.
+	// +optional
+	Description Label `json:"description,omitempty"`
+
+	// required refuses records without a value. On an object that has records
+	// a new required field needs a default.
+	// +optional
+	Required bool `json:"required,omitempty"`
+
+	// unique refuses a second record with the same value. Records that were
+	// deleted and records without a value do not count.
+	// +optional
+	Unique bool `json:"unique,omitempty"`
+
+	// indexed makes filters and sorting by this field fast. It costs a little
+	// with each write. A unique field is always indexed.
+	// +optional
+	Indexed bool `json:"indexed,omitempty"`
+
+	// default is the value that a new record gets when it says none, written as
+	// text: "gold", "true", "12.50", "2026-01-31".
+	// +optional
+	// +kubebuilder:validation:MaxLength=1000
+	Default *string `json:"default,omitempty"`
+
+	// length is the greatest number of characters; a Chinese character counts
+	// as one. For text, long_text, email, phone and url. Without it: 255 for
+	// text, 32000 for long_text, 100 for email, 20 for phone, 255 for url.
+	// +optional
+	// +kubebuilder:validation:Minimum=1
+	// +kubebuilder:validation:Maximum=100000
+	Length int32 `json:"length,omitempty"`
+
+	// precision is the greatest number of digits, those behind the point
+	// included. For decimal, money and percent.
+	// +optional
+	// +kubebuilder:validation:Minimum=1
+	// +kubebuilder:validation:Maximum=38
+	Precision int32 `json:"precision,omitempty"`
+
+	// scale is the number of digits behind the point. For decimal, money and percent.
+	// +optional
+	// +kubebuilder:validation:Minimum=0
+	// +kubebuilder:validation:Maximum=12
+	Scale *int32 `json:"scale,omitempty"`
+
+	// min is the smallest value, in decimal notation: "0", "-10.5". For
+	// integer, decimal, money and percent.
+	// +optional
+	Min Number `json:"min,omitempty"`
+
+	// max is the greatest value, in decimal notation: "100", "9999.99". For
+	// integer, decimal, money and percent.
+	// +optional
+	Max Number `json:"max,omitempty"`
+
+	// options are the choices of a picklist or multi_picklist, in the order in
+	// which they are shown.
+	// +optional
+	// +listType=map
+	// +listMapKey=key
+	// +kubebuilder:validation:MaxItems=200
+	Options []Option `json:"options,omitempty"`
+
+	// target is the object that a relation points to: the name of a standard
+	// object (customer) or the metadata.name of a CustomObject. An object may
+	// point to itself.
+	// +optional
+	Target Identity `json:"target,omitempty"`
+
+	// prefix is put before the number of an auto_number: "CASE-" makes CASE-1, CASE-2.
+	// +optional
+	// +kubebuilder:validation:MaxLength=20
+	// +kubebuilder:validation:Pattern=`^[^\x00-\x1f\x7f]*$`
+	Prefix string `json:"prefix,omitempty"`
+
+	// sensitivity says how careful one must be with the values: public,
+	// internal, personal (tells something about a natural person) or sensitive.
+	// +optional
+	// +kubebuilder:default=internal
+	Sensitivity Sensitivity `json:"sensitivity,omitempty"`
+}
+
+// Option is one choice of a picklist.
+type Option struct {
+	// key is what is stored and what the API says. It never changes; another
+	// key is another option.
+	Key Key `json:"key"`
+
+	// label is what people see, by language. Without it they see the key.
+	// +optional
+	Label Label `json:"label,omitempty"`
+}
+
+// Name is what the API calls an object or a field.
+// +kubebuilder:validation:MinLength=1
+// +kubebuilder:validation:MaxLength=48
+// +kubebuilder:validation:Pattern=`^[a-z][a-z0-9_]*$`
+// +kubebuilder:validation:XValidation:rule="!(self in ['as', 'break', 'const', 'continue', 'else', 'false', 'for', 'function', 'if', 'import', 'in', 'let', 'loop', 'namespace', 'null', 'package', 'return', 'true', 'var', 'void', 'while'])",message="this is a reserved word of CEL; choose another name"
+// +kubebuilder:validation:XValidation:rule="!(self in ['tableoid', 'xmin', 'cmin', 'xmax', 'cmax', 'ctid'])",message="this is a system column of PostgreSQL; choose another name"
+type Name = string
+
+// Key is the identity of an inline field, a stage or an option.
+// +kubebuilder:validation:MinLength=1
+// +kubebuilder:validation:MaxLength=48
+// +kubebuilder:validation:Pattern=`^[a-z][a-z0-9_]*$`
+type Key = string
+
+// Identity is the name of an object that never changes: that of a standard
+// object, or the metadata.name of a CustomObject.
+// +kubebuilder:validation:MinLength=1
+// +kubebuilder:validation:MaxLength=48
+// +kubebuilder:validation:Pattern=`^[a-z][a-z0-9_-]*$`
+type Identity = string
+
+// Number is a number in decimal notation.
+// +kubebuilder:validation:MaxLength=40
+// +kubebuilder:validation:Pattern=`^-?[0-9]{1,24}(\.[0-9]{1,12})?$`
+type Number = string

@@ -1,0 +1,347 @@
+package v1alpha1
+
+import metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+// Tenant is one customer organisation. It is alone in its namespace, and all
+// CustomObjects, CustomFields and Pipelines of the namespace belong to it. It
+// gets a database of its own and is served at its hosts.
+//
+//	apiVersion: crm.kontor.dev/v1alpha1
+//	kind: Tenant
+//	metadata:
+//	  name: acme
+//	  namespace: acme
+//	spec:
+//	  displayName: Acme Ltd
+//	  timeZone: Europe/Berlin
+//	  currency: EUR
+//
+// +kubebuilder:object:root=true
+// +kubebuilder:subresource:status
+// +kubebuilder:resource:scope=Namespaced,shortName=tn,categories=crm
+// +kubebuilder:printcolumn:name="Ready",type=string,JSONPath=`.status.conditions[?(@.type=="Ready")].status`
+// +kubebuilder:printcolumn:name="Reason",type=string,JSONPath=`.status.conditions[?(@.type=="Ready")].reason`
+// +kubebuilder:printcolumn:name="Synced",type=string,JSONPath=`.status.conditions[?(@.type=="SchemaSynced")].status`
+// +kubebuilder:printcolumn:name="Revision",type=integer,JSONPath=`.status.schema.revision`
+// +kubebuilder:printcolumn:name="URL",type=string,JSONPath=`.status.service.url`
+// +kubebuilder:printcolumn:name="Server",type=string,JSONPath=`.status.database.server`,priority=1
+// +kubebuilder:printcolumn:name="Database",type=string,JSONPath=`.status.database.name`,priority=1
+// +kubebuilder:printcolumn:name="Message",type=string,JSONPath=`.status.conditions[?(@.type=="Ready")].message`,priority=1
+// +kubebuilder:printcolumn:name="Age",type=date,JSONPath=`.metadata.creationTimestamp`
+// +kubebuilder:validation:XValidation:rule="self.metadata.name.matches('^[a-z]([-a-z0-9]*[a-z0-9])?$') && self.metadata.name.size() <= 48",message="metadata.name starts with a letter, goes on with letters, digits and -, and has at most 48 characters"
+type Tenant struct {
+	metav1.TypeMeta `json:",inline"`
+	// metadata is the standard metadata of a Kubernetes object.
+	// +optional
+	metav1.ObjectMeta `json:"metadata,omitempty"`
+
+	// spec says what the organisation is and how it is served.
+	// +optional
+	// +kubebuilder:default={}
+	Spec TenantSpec `json:"spec,omitzero"`
+
+	// status says how things stand.
+	// +optional
+	Status TenantStatus `json:"status,omitzero"`
+}
+
+// TenantList is a list of Tenants.
+// +kubebuilder:object:root=true
+type TenantList struct {
+	metav1.TypeMeta `json:",inline"`
+	metav1.ListMeta `json:"metadata,omitempty"`
+	Items           []Tenant `json:"items"`
+}
+
+// Module is a part of the standard model that a tenant has or has not.
+// +kubebuilder:validation:Enum=sales;marketing
+type Module string
+
+// The modules.
+const (
+	// ModuleSales brings lead, opportunity, sales_record and product.
+	ModuleSales Module = "sales"
+	// ModuleMarketing brings campaign.
+	ModuleMarketing Module = "marketing"
+)
+
+// TenantSpec says what an organisation is and how it is served.
+type TenantSpec struct {
+	CommonSpec `json:",inline"`
+
+	// displayName is what people call the organisation. Without it they see
+	// the Tenant's metadata.name.
+	// +optional
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=100
+	DisplayName string `json:"displayName,omitempty"`
+
+	// language is that of the labels which people see when none fits better:
+	// en, zh, zh-Hans.
+	// +optional
+	// +kubebuilder:default=en
+	// +kubebuilder:validation:MaxLength=35
+	// +kubebuilder:validation:Pattern=`^[a-z]{2,3}(-[A-Za-z0-9]{2,8})*$`
+	Language string `json:"language,omitempty"`
+
+	// timeZone is a name of the IANA database: Europe/Berlin, Asia/Shanghai,
+	// UTC. It decides where a day and a month begin.
+	// +optional
+	// +kubebuilder:default=UTC
+	// +kubebuilder:validation:MaxLength=64
+	// +kubebuilder:validation:Pattern=`^[A-Za-z][A-Za-z0-9_+-]*(/[A-Za-z0-9_+-]+)*$`
+	TimeZone string `json:"timeZone,omitempty"`
+
+	// currency is the ISO 4217 code that a record gets when it names none.
+	// +optional
+	// +kubebuilder:default=EUR
+	// +kubebuilder:validation:MaxLength=3
+	// +kubebuilder:validation:Pattern=`^[A-Z]{3}$`
+	Currency string `json:"currency,omitempty"`
+
+	// modules are the parts of the standard model that the tenant has, beside
+	// customers, contacts, activities, users and departments, which it always
+	// has: sales (lead, opportunity, sales_record, product) and marketing
+	// (campaign).
+	// +optional
+	// +listType=set
+	// +kubebuilder:default={sales,marketing}
+	// +kubebuilder:validation:MaxItems=2
+	Modules []Module `json:"modules,omitempty"`
+
+	// administrator is the first user. The operator makes the account once and
+	// writes its password into the Secret that status.administratorSecret names.
+	// +optional
+	Administrator Administrator `json:"administrator,omitzero"`
+
+	// database says where the records lie, and what becomes of them when the
+	// Tenant is deleted.
+	// +optional
+	// +kubebuilder:default={}
+	Database TenantDatabase `json:"database,omitzero"`
+
+	// service says where people and programs find the tenant.
+	// +optional
+	Service TenantService `json:"service,omitzero"`
+
+	// changePolicy says which changes of the database need nobody's approval.
+	// +optional
+	// +kubebuilder:default={}
+	ChangePolicy ChangePolicy `json:"changePolicy,omitzero"`
+
+	// driftPolicy says what happens when somebody changed the database by hand:
+	// Heal undoes it where that loses no data, Report only says so in the
+	// condition SchemaSynced.
+	// +optional
+	// +kubebuilder:default=Heal
+	DriftPolicy DriftPolicy `json:"driftPolicy,omitempty"`
+}
+
+// Administrator is the first user of a tenant.
+type Administrator struct {
+	// email is the address to log in with. Without it: admin@ and the first host.
+	// +optional
+	// +kubebuilder:validation:MaxLength=254
+	// +kubebuilder:validation:Pattern=`^[^@\s]+@[^@\s]+$`
+	Email string `json:"email,omitempty"`
+
+	// name is what people see. Without it: Administrator.
+	// +optional
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=50
+	Name string `json:"name,omitempty"`
+}
+
+// DeletionPolicy says what becomes of the database when its Tenant is deleted.
+// +kubebuilder:validation:Enum=Retain;Delete
+type DeletionPolicy string
+
+// The deletion policies.
+const (
+	// DeletionRetain keeps the database, marks it as retained and closes it to logins.
+	DeletionRetain DeletionPolicy = "Retain"
+	// DeletionDelete drops the database.
+	DeletionDelete DeletionPolicy = "Delete"
+)
+
+// TenantDatabase says where the records of a tenant lie.
+type TenantDatabase struct {
+	// server is the metadata.name of the DatabaseServer. Without it the
+	// operator takes one that is Ready and allows this namespace. A database
+	// that exists does not move when another server is named.
+	// +optional
+	// +kubebuilder:validation:MaxLength=48
+	// +kubebuilder:validation:Pattern=`^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$`
+	Server string `json:"server,omitempty"`
+
+	// deletionPolicy says what becomes of the database when the Tenant is
+	// deleted: Retain keeps it, marked and closed to logins, and a new Tenant of
+	// the same name does not get it unless DatabaseServer.spec.adoptions says
+	// so; Delete drops it for good.
+	// +optional
+	// +kubebuilder:default=Retain
+	DeletionPolicy DeletionPolicy `json:"deletionPolicy,omitempty"`
+}
+
+// TenantService says where people and programs find a tenant.
+type TenantService struct {
+	// hosts are the DNS names at which the tenant answers, the first one is
+	// shown. They lie under a suffix that the operator allows, and belong to one
+	// tenant in the installation: the oldest claim wins. Without them: the
+	// Tenant's name and the operator's first suffix.
+	// +optional
+	// +listType=set
+	// +kubebuilder:validation:MaxItems=20
+	// +kubebuilder:validation:items:MinLength=1
+	// +kubebuilder:validation:items:MaxLength=253
+	// +kubebuilder:validation:items:Pattern=`^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$`
+	Hosts []string `json:"hosts,omitempty"`
+}
+
+// ChangeClass says how dangerous a change of the database is.
+// +kubebuilder:validation:Enum=Safe;Careful;Dangerous
+type ChangeClass string
+
+// The classes of changes.
+const (
+	// ChangeSafe neither loses nor rejects data and locks nothing for long: a
+	// new table or field, a wider length, an index, a label, a new API name.
+	ChangeSafe ChangeClass = "Safe"
+	// ChangeCareful needs rows to be checked or filled in.
+	ChangeCareful ChangeClass = "Careful"
+	// ChangeDangerous loses or rejects data.
+	ChangeDangerous ChangeClass = "Dangerous"
+)
+
+// ChangePolicy says which changes of the database need nobody's approval.
+type ChangePolicy struct {
+	// automatic are the classes of changes that are applied by themselves. This
+	// release applies Safe ones only, and refuses all others with the reason
+	// ChangeRefused, whatever is said here.
+	// +optional
+	// +listType=set
+	// +kubebuilder:default={Safe}
+	// +kubebuilder:validation:MaxItems=3
+	Automatic []ChangeClass `json:"automatic,omitempty"`
+}
+
+// DriftPolicy says what happens when somebody changed the database by hand.
+// +kubebuilder:validation:Enum=Heal;Report
+type DriftPolicy string
+
+// The drift policies.
+const (
+	// DriftHeal undoes the change where that loses no data.
+	DriftHeal DriftPolicy = "Heal"
+	// DriftReport only says so.
+	DriftReport DriftPolicy = "Report"
+)
+
+// TenantStatus says how things stand with a tenant.
+type TenantStatus struct {
+	CommonStatus `json:",inline"`
+
+	// database is the one that holds the records.
+	// +optional
+	Database TenantDatabaseStatus `json:"database,omitzero"`
+
+	// schema is the model that the database has.
+	// +optional
+	Schema TenantSchemaStatus `json:"schema,omitzero"`
+
+	// service is where the tenant is served.
+	// +optional
+	Service TenantServiceStatus `json:"service,omitzero"`
+
+	// administratorSecret is the name of the Secret in this namespace with the
+	// email and password of the first user. The password is written once.
+	// +optional
+	// +kubebuilder:validation:MaxLength=253
+	AdministratorSecret string `json:"administratorSecret,omitempty"`
+
+	// biSecret is the name of the Secret in this namespace with a read-only
+	// connection for reporting tools; they read the views in the schema "bi".
+	// +optional
+	// +kubebuilder:validation:MaxLength=253
+	BISecret string `json:"biSecret,omitempty"`
+}
+
+// TenantDatabaseStatus is the database of a tenant.
+type TenantDatabaseStatus struct {
+	// server is the metadata.name of the DatabaseServer.
+	// +optional
+	// +kubebuilder:validation:MaxLength=253
+	Server string `json:"server,omitempty"`
+
+	// name is that of the database in PostgreSQL.
+	// +optional
+	// +kubebuilder:validation:MaxLength=63
+	Name string `json:"name,omitempty"`
+}
+
+// TenantSchemaStatus is the model that a tenant's database has.
+type TenantSchemaStatus struct {
+	// revision counts the schemas that were applied, from 1.
+	// +optional
+	// +kubebuilder:validation:Minimum=0
+	Revision int64 `json:"revision,omitempty"`
+
+	// digest is a hash of the applied schema.
+	// +optional
+	// +kubebuilder:validation:MaxLength=128
+	Digest string `json:"digest,omitempty"`
+
+	// wantedDigest is a hash of the schema that the resources of the namespace
+	// ask for. When it differs from digest, SchemaSynced says why.
+	// +optional
+	// +kubebuilder:validation:MaxLength=128
+	WantedDigest string `json:"wantedDigest,omitempty"`
+
+	// retained are resources that were deleted and are kept in the applied
+	// schema, as "CustomField/tier", sorted; the first 50 of them.
+	// +optional
+	// +listType=atomic
+	// +kubebuilder:validation:MaxItems=50
+	// +kubebuilder:validation:items:MaxLength=512
+	Retained []string `json:"retained,omitempty"`
+
+	// refused are resources that are left out of the applied schema, or are in
+	// it in an older form, as "CustomField/tier", sorted; the first 50 of them.
+	// Their own status says why.
+	// +optional
+	// +listType=atomic
+	// +kubebuilder:validation:MaxItems=50
+	// +kubebuilder:validation:items:MaxLength=512
+	Refused []string `json:"refused,omitempty"`
+}
+
+// TenantServiceStatus is where a tenant is served.
+type TenantServiceStatus struct {
+	// hosts are the DNS names at which the tenant answers.
+	// +optional
+	// +listType=atomic
+	// +kubebuilder:validation:MaxItems=20
+	Hosts []string `json:"hosts,omitempty"`
+
+	// url is the address to open in a browser.
+	// +optional
+	// +kubebuilder:validation:MaxLength=300
+	URL string `json:"url,omitempty"`
+
+	// servers is the number of service processes that serve the applied revision.
+	// +optional
+	// +kubebuilder:validation:Minimum=0
+	Servers int32 `json:"servers,omitempty"`
+}
+
+// GetConditions are the conditions in the status.
+func (t *Tenant) GetConditions() []metav1.Condition { return t.Status.Conditions }
+
+// SetConditions replaces the conditions in the status.
+func (t *Tenant) SetConditions(conditions []metav1.Condition) { t.Status.Conditions = conditions }
+
+// GetCommonSpec points to the part of the spec that all kinds share.
+func (t *Tenant) GetCommonSpec() *CommonSpec { return &t.Spec.CommonSpec }
+
+// GetCommonStatus points to the part of the status that all kinds share.
+func (t *Tenant) GetCommonStatus() *CommonStatus { return &t.Status.CommonStatus }
