@@ -71,7 +71,7 @@ type CommonStatus struct {
 //
 // +kubebuilder:validation:MinProperties=1
 // +kubebuilder:validation:MaxProperties=20
-// +kubebuilder:validation:XValidation:rule="self.all(l, l.size() >= 2 && l.size() <= 35)",message="a label's key is a language tag like en, zh or zh-Hans"
+// +kubebuilder:validation:XValidation:rule="self.all(l, l.size() <= 35 && l.matches('^[a-z]{2,3}(-[A-Za-z0-9]{2,8})*$'))",message="a label's key is a language tag like en, zh or zh-Hans"
 // +kubebuilder:validation:XValidation:rule="self.all(l, self[l].size() >= 1 && self[l].size() <= 200)",message="a label has 1 to 200 characters in each language"
 type Label map[string]string
 

@@ -102,12 +102,12 @@ type TenantSpec struct {
 	// modules are the parts of the standard model that the tenant has, beside
 	// customers, contacts, activities, users and departments, which it always
 	// has: sales (lead, opportunity, sales_record, product) and marketing
-	// (campaign).
+	// (campaign). An empty list is neither.
 	// +optional
 	// +listType=set
 	// +kubebuilder:default={sales,marketing}
 	// +kubebuilder:validation:MaxItems=2
-	Modules []Module `json:"modules,omitempty"`
+	Modules []Module `json:"modules,omitzero"`
 
 	// administrator is the first user. The operator makes the account once and
 	// writes its password into the Secret that status.administratorSecret names.
@@ -222,7 +222,7 @@ type ChangePolicy struct {
 	// +listType=set
 	// +kubebuilder:default={Safe}
 	// +kubebuilder:validation:MaxItems=3
-	Automatic []ChangeClass `json:"automatic,omitempty"`
+	Automatic []ChangeClass `json:"automatic,omitzero"`
 }
 
 // DriftPolicy says what happens when somebody changed the database by hand.
