@@ -12,23 +12,40 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"strconv"
 )
 
 const loopback = "127.0.0.1"
 
-// freePort finds a TCP port of the loopback address on which nobody listens.
-// Another program may take it before our child does: whoever asks tries again then.
-func freePort(ctx context.Context) (int, error) {
+// onFreePort runs start with a port of the loopback address on which nobody
+// listens. Another program may take the port before the child that start starts
+// listens on it: then another port is tried.
+func onFreePort(ctx context.Context, start func(port int) error) (int, error) {
+	const attempts = 5
+	for attempt := 1; ; attempt++ {
+		port, err := listenOnce(ctx, 0)
+		if err != nil {
+			return 0, fmt.Errorf("looking for a free port: %w", err)
+		}
+		err = start(port)
+		if err == nil {
+			return port, nil
+		}
+		if _, taken := listenOnce(ctx, port); taken == nil || attempt == attempts {
+			return 0, err
+		}
+	}
+}
+
+// listenOnce takes a port (0: any) and lets go of it at once.
+func listenOnce(ctx context.Context, port int) (int, error) {
 	var listen net.ListenConfig
-	listener, err := listen.Listen(ctx, "tcp", net.JoinHostPort(loopback, "0"))
+	listener, err := listen.Listen(ctx, "tcp", net.JoinHostPort(loopback, strconv.Itoa(port)))
 	if err != nil {
-		return 0, fmt.Errorf("looking for a free port: %w", err)
+		return 0, err
 	}
-	port := listener.Addr().(*net.TCPAddr).Port
-	if err := listener.Close(); err != nil {
-		return 0, fmt.Errorf("giving port %d back: %w", port, err)
-	}
-	return port, nil
+	port = listener.Addr().(*net.TCPAddr).Port
+	return port, listener.Close()
 }
 
 // makeDir makes a directory that only this user may enter, and its parents.

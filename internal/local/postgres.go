@@ -72,44 +72,19 @@ func StartPostgres(ctx context.Context, config PostgresConfig) (*Postgres, error
 		}
 	}
 	server := &Postgres{Host: loopback, Port: config.Port, User: postgresSuperuser, Password: password}
-	server.process, server.Port, err = onFreePort(ctx, config.Port, func(port int) (*process, error) {
-		return folder.run(ctx, programs, port, config.Durable)
-	})
+	run := func(port int) (err error) {
+		server.process, err = folder.run(ctx, programs, port, config.Durable)
+		return err
+	}
+	if config.Port != 0 {
+		err = run(config.Port)
+	} else {
+		server.Port, err = onFreePort(ctx, run)
+	}
 	if err != nil {
 		return nil, err
 	}
 	return server, nil
-}
-
-// onFreePort runs start with the port that was asked for, or with a free one. A
-// free port may be taken before the child listens on it; then another is tried.
-func onFreePort(ctx context.Context, wanted int, start func(port int) (*process, error)) (*process, int, error) {
-	if wanted != 0 {
-		started, err := start(wanted)
-		return started, wanted, err
-	}
-	const attempts = 5
-	for attempt := 1; ; attempt++ {
-		port, err := freePort(ctx)
-		if err != nil {
-			return nil, 0, err
-		}
-		started, err := start(port)
-		if err == nil || attempt == attempts || !portTaken(ctx, port) {
-			return started, port, err
-		}
-	}
-}
-
-// portTaken tells whether somebody else has the port now.
-func portTaken(ctx context.Context, port int) bool {
-	var listen net.ListenConfig
-	listener, err := listen.Listen(ctx, "tcp", net.JoinHostPort(loopback, strconv.Itoa(port)))
-	if err != nil {
-		return true
-	}
-	_ = listener.Close()
-	return false
 }
 
 // URL is the connection string of a database for the superuser, password included.
@@ -124,7 +99,7 @@ func (s *Postgres) URL(database string) string {
 // Done is closed when the server has ended, asked for or not.
 func (s *Postgres) Done() <-chan struct{} { return s.process.done }
 
-// Err says how the server ended; read it after Done.
+// Err says how the server ended, nil after Stop; read it after Done.
 func (s *Postgres) Err() error { return s.process.err }
 
 // Stop ends the server and returns when it is gone; it takes some seconds at
@@ -261,7 +236,7 @@ func (f *postgresFolder) run(ctx context.Context, programs postgresPrograms, por
 	if err != nil {
 		return nil, err
 	}
-	if err := server.await(ctx, func() bool { return f.takesConnections(server.cmd.Process.Pid) }); err != nil {
+	if err := server.await(ctx, 10*time.Millisecond, func() bool { return f.takesConnections(server.cmd.Process.Pid) }); err != nil {
 		server.stop()
 		return nil, err
 	}

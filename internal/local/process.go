@@ -10,6 +10,7 @@ import (
 	"runtime"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"time"
 )
@@ -20,8 +21,9 @@ type process struct {
 	cmd     *exec.Cmd
 	logPath string
 	stops   []stopStep
+	stopped atomic.Bool // somebody wants it to end
 	done    chan struct{}
-	err     error // how it ended; read it after done
+	err     error // how it ended, nil if it was stopped; read it after done
 }
 
 // stopStep is one way of asking a child to end, and how long it may take.
@@ -106,8 +108,11 @@ func openLog(path string) (*os.File, error) {
 	return log, nil
 }
 
-// ending says how a child that nobody stopped came to its end.
+// ending says how a child came to an end that nobody asked for.
 func (p *process) ending(waited error) error {
+	if p.stopped.Load() {
+		return nil
+	}
 	how := "ended"
 	if waited != nil {
 		how = waited.Error()
@@ -139,6 +144,7 @@ func (p *process) lastWords() string {
 
 // stop ends the child and returns when it is gone. It is harmless to call it twice.
 func (p *process) stop() {
+	p.stopped.Store(true)
 	for _, step := range p.stops {
 		_ = p.cmd.Process.Signal(step.signal) // fails only when the child is gone already
 		patience := time.NewTimer(step.wait)
@@ -153,9 +159,10 @@ func (p *process) stop() {
 	<-p.done
 }
 
-// await asks ready again and again until it says yes, the child ends, or ctx does.
-func (p *process) await(ctx context.Context, ready func() bool) error {
-	tick := time.NewTicker(10 * time.Millisecond)
+// await asks ready at once and then every so often until it says yes, the child
+// ends, or ctx does.
+func (p *process) await(ctx context.Context, every time.Duration, ready func() bool) error {
+	tick := time.NewTicker(every)
 	defer tick.Stop()
 	for {
 		if ready() {
