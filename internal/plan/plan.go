@@ -1,0 +1,163 @@
+// Package plan compares a tenant's live database with the schema that it should
+// have, and yields the ordered changes from one to the other: each with its SQL,
+// its lock and its danger. It decides and does nothing: it knows no database.
+package plan
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+
+	"github.com/kontor-crm/kontor/internal/schema"
+)
+
+// Class says how dangerous a change is.
+type Class string
+
+// The classes of changes.
+const (
+	// Safe changes lose nothing, reject nothing and hold no lock for longer than a moment.
+	Safe Class = "Safe"
+	// Careful changes may fail on rows that are there already.
+	Careful Class = "Careful"
+	// Dangerous changes lose or rewrite what is stored.
+	Dangerous Class = "Dangerous"
+)
+
+// Kind is what a change does.
+type Kind string
+
+// The kinds of changes.
+const (
+	AddObject       Kind = "AddObject"
+	AddField        Kind = "AddField"
+	ChangeType      Kind = "ChangeType"
+	ChangeDefault   Kind = "ChangeDefault"
+	AddRule         Kind = "AddRule"
+	DropRule        Kind = "DropRule"
+	ValidateRules   Kind = "ValidateRules"
+	AddRelation     Kind = "AddRelation"
+	DropRelation    Kind = "DropRelation"
+	AddIndex        Kind = "AddIndex"
+	DropIndex       Kind = "DropIndex"
+	DropView        Kind = "DropView"
+	AddView         Kind = "AddView"
+	ChangeMeaning   Kind = "ChangeMeaning"
+	ChangeRequired  Kind = "ChangeRequired"
+	ChangeUnique    Kind = "ChangeUnique"
+	NarrowRule      Kind = "NarrowRule"
+	ChangeTarget    Kind = "ChangeTarget"
+	UnexpectedState Kind = "UnexpectedState"
+)
+
+// Policy says what a plan may do by itself.
+type Policy struct {
+	// HealDrift puts right what is missing from the live database although the applied
+	// schema has it; otherwise it is only told.
+	HealDrift bool
+}
+
+// Plan is what has to be done so that the live database fits the wanted schema.
+type Plan struct {
+	// Base is the revision of the applied schema, 0 before the first.
+	Base int64
+	// Revision is the one that applying the plan leads to: Base+1, or Base when only
+	// the database differs and the schema says the same as the applied one.
+	Revision int64
+	// Changes are what will be done, in order: those that share a transaction first.
+	Changes []Change
+	// Refused are what will not be done. A plan that refuses something is not to be
+	// applied: hold the refused objects and fields at their applied form and plan again.
+	Refused []Change
+	// Drift is what the live database lacks and the policy, or reason, leaves so.
+	Drift []Change
+	// Digest is a hash of base, wanted schema and statements, in 64 hexadecimal digits.
+	Digest string
+
+	sameSchema bool
+}
+
+// Empty says that there is nothing to do: no changes, and the applied schema says
+// what the wanted one says.
+func (p *Plan) Empty() bool { return len(p.Changes) == 0 && p.sameSchema }
+
+// Change is one thing that is done, or refused.
+type Change struct {
+	// Resource is the source of the object, field or pipeline: "CustomField tier", "standard".
+	Resource string
+	// Object and Field are identities; Field is empty for what concerns the whole object.
+	Object, Field string
+	// Kind is what the change does.
+	Kind Kind
+	// Summary says it to people, in stable words: add field "tier" to customer.
+	Summary string
+	// Class is the danger.
+	Class Class
+	// Lock is the strongest lock that the statements take on the table, in PostgreSQL's
+	// words; empty when they take none that others feel.
+	Lock string
+	// Rewrites says that the table is written anew.
+	Rewrites bool
+	// Statements are the SQL, in order; none for changes that only the stored schema knows.
+	Statements []string
+	// Concurrent statements cannot be in a transaction, or would hold locks in it for long;
+	// they run one by one after it.
+	Concurrent bool
+	// Drift says that the applied schema has this already and the database lost it.
+	Drift bool
+	// Reason says why a change is refused, or why drift stays, naming the old and the new.
+	Reason string
+}
+
+// Live is the state of a tenant's database, from its catalogue.
+type Live struct {
+	// Tables are those of the schema crm, by physical name.
+	Tables map[string]*Table
+	// Views are those of the schema bi: by name, the text of their comment.
+	Views map[string]string
+	// Unfinished says that the last plan has not come to the end of its concurrent
+	// steps: what is missing of them is no drift.
+	Unfinished bool
+}
+
+// Table is one live table.
+type Table struct {
+	Columns     map[string]Column
+	Constraints map[string]Constraint
+	Indexes     map[string]Index
+	// HasRows says that there is at least one row, deleted ones included.
+	HasRows bool
+}
+
+// Column is one live column.
+type Column struct {
+	// Type is the output of format_type.
+	Type string
+	// NotNull and Default are the column's own; Default is empty when there is none.
+	NotNull bool
+	Default string
+}
+
+// Constraint is one live constraint.
+type Constraint struct {
+	// Validated is false for one that existing rows have not been checked against.
+	Validated bool
+}
+
+// Index is one live index.
+type Index struct {
+	// Valid is false for one whose concurrent making was broken off.
+	Valid bool
+}
+
+// digest is the plan's hash.
+func (p *Plan) digest(wanted *schema.Schema) string {
+	hash := sha256.New()
+	fmt.Fprintf(hash, "%d\x00%s\x00", p.Base, wanted.Digest())
+	for _, change := range p.Changes {
+		for _, statement := range change.Statements {
+			fmt.Fprintf(hash, "%s\x00", statement)
+		}
+	}
+	return hex.EncodeToString(hash.Sum(nil))
+}
