@@ -267,7 +267,9 @@ type DatabaseLocale struct {
 func (s *DatabaseServer) GetConditions() []metav1.Condition { return s.Status.Conditions }
 
 // SetConditions replaces the conditions in the status.
-func (s *DatabaseServer) SetConditions(conditions []metav1.Condition) { s.Status.Conditions = conditions }
+func (s *DatabaseServer) SetConditions(conditions []metav1.Condition) {
+	s.Status.Conditions = conditions
+}
 
 // GetCommonSpec points to the part of the spec that all kinds share.
 func (s *DatabaseServer) GetCommonSpec() *CommonSpec { return &s.Spec.CommonSpec }
