@@ -57,6 +57,10 @@ func Main(m interface{ Run() int }) {
 	os.Exit(code)
 }
 
+// held keeps the lock on the directory from the garbage collector, which would
+// close it.
+var held *os.File
+
 // directory is this process's own, for as long as it lives: it holds a lock on
 // it, and the kernel lets go of the lock however the process ends.
 var directory = sync.OnceValues(func() (string, error) {
@@ -65,7 +69,7 @@ var directory = sync.OnceValues(func() (string, error) {
 	if err != nil {
 		return "", err
 	}
-	if _, err := lock(dir); err != nil {
+	if held, err = lock(dir); err != nil {
 		return "", err
 	}
 	atStop(func() { _ = os.RemoveAll(dir) })
@@ -80,12 +84,12 @@ func sweep() {
 		if err != nil || time.Since(info.ModTime()) < time.Minute {
 			continue // its maker may be about to lock it
 		}
-		held, err := lock(dir)
+		left, err := lock(dir)
 		if err != nil {
 			continue // somebody lives there
 		}
 		_ = os.RemoveAll(dir)
-		_ = held.Close()
+		_ = left.Close()
 	}
 }
 
@@ -98,14 +102,5 @@ func lock(dir string) (*os.File, error) {
 		_ = handle.Close()
 		return nil, err
 	}
-	kept.Lock()
-	defer kept.Unlock()
-	kept.handles = append(kept.handles, handle)
 	return handle, nil
-}
-
-// kept keeps the locks' handles from the garbage collector, which would close them.
-var kept struct {
-	sync.Mutex
-	handles []*os.File
 }
