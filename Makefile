@@ -1,0 +1,102 @@
+# `make help` lists what there is. Every target does its own set-up.
+
+SHELL := bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+MAKEFLAGS += --no-builtin-rules
+
+# The same flags everywhere, so that the product, the cluster's binary, the tools
+# and the tests share one build cache.
+export CGO_ENABLED := 0
+export GOFLAGS := -trimpath -buildvcs=false $(GOFLAGS)
+
+TOOL := go tool -modfile=hack/tools/go.mod
+CHARTS := $(dir $(wildcard charts/*/Chart.yaml))
+
+# Each package under test may start a PostgreSQL server and an API server, so
+# fewer run at once than there are cores, but never only one.
+CORES := $(shell getconf _NPROCESSORS_ONLN 2>/dev/null || echo 2)
+TEST_PACKAGES_AT_ONCE ?= $(shell n=$$(( $(CORES) / 2 )); echo $$(( n > 2 ? n : 2 )))
+
+##@ Everyday
+
+.PHONY: help
+help: ## Show this list.
+	@awk 'BEGIN { FS = ":.*## " } \
+		/^##@ / { printf "\n%s\n", substr($$0, 5) } \
+		/^[a-z][a-z-]*:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+
+.PHONY: dev
+dev: setup build ## Run everything on this machine, with the sample in it. ARGS="--data DIR" keeps the data.
+	@exec bin/kontor dev $(ARGS)
+
+.PHONY: test
+test: setup bin/kube ## Run all tests, with a real PostgreSQL and a real API server.
+	@hack/patiently.sh "Running the tests" go test -timeout 20m -p $(TEST_PACKAGES_AT_ONCE) $(TEST_ARGS) ./...
+
+.PHONY: verify
+verify: verify-generated vet lint verify-modules verify-charts ## Check what needs no running parts: generated files, vet, lint, modules, charts.
+
+##@ Build
+
+.PHONY: build
+build: setup bin/kube ## Build bin/kontor, its link bin/kubectl-kontor, and bin/kube.
+	@hack/patiently.sh "Building bin/kontor" go build -o bin/kontor .
+	@ln -sf kontor bin/kubectl-kontor
+
+# The version is what kubectl and the API server say of themselves, and what some
+# of Kubernetes' own checks compare.
+KUBE_VERSION := $(shell sed -n 's|^\tk8s.io/kubernetes \(v[0-9.]*\).*|\1|p' hack/kube/go.mod)
+KUBE_VERSION_PARTS := $(subst ., ,$(patsubst v%,%,$(KUBE_VERSION)))
+KUBE_VERSION_FLAGS := $(foreach package,k8s.io/component-base/version k8s.io/client-go/pkg/version, \
+	-X $(package).gitVersion=$(KUBE_VERSION) \
+	-X $(package).gitMajor=$(word 1,$(KUBE_VERSION_PARTS)) \
+	-X $(package).gitMinor=$(word 2,$(KUBE_VERSION_PARTS)))
+
+bin/kube: $(wildcard hack/kube/*.go) hack/kube/go.mod hack/kube/go.sum
+	@hack/patiently.sh "Building bin/kube (Kubernetes' API server, etcd and kubectl): the first time this takes some minutes" \
+		go -C hack/kube build -ldflags "-s -w $(KUBE_VERSION_FLAGS)" -o ../../bin/kube .
+	@touch bin/kube
+
+.PHONY: setup
+setup: ## See to it that Go and PostgreSQL are there; on Debian, install PostgreSQL.
+	@hack/setup.sh
+
+.PHONY: clean
+clean: ## Remove what was built.
+	rm -rf bin
+
+##@ Generate and check
+
+.PHONY: generate
+generate: ## Make the generated files: deep copies, CRDs.
+	@hack/generate.sh
+
+.PHONY: verify-generated
+verify-generated: ## Fail if the generated files are not those that make generate makes.
+	@hack/generate.sh --check
+
+.PHONY: vet
+vet: ## Run go vet.
+	@hack/patiently.sh "Running go vet" go vet ./...
+
+.PHONY: lint
+lint: ## Run golangci-lint.
+	@hack/patiently.sh "Running golangci-lint: the first time this takes some minutes" $(TOOL) golangci-lint run ./...
+
+.PHONY: verify-modules
+verify-modules: ## Fail if go mod tidy would change one of the three modules.
+	@for module in . hack/kube hack/tools; do \
+		hack/patiently.sh "Checking go.mod in $$module" go -C "$$module" mod tidy -diff; \
+	done
+
+.PHONY: verify-charts
+verify-charts: ## Run helm lint on the charts.
+	@for chart in $(CHARTS); do hack/patiently.sh "Checking $$chart" $(TOOL) helm lint --quiet "$$chart"; done
+
+##@ Measure
+
+.PHONY: bench-tenants
+bench-tenants: setup bin/kube ## Print how fast tenants become Ready, against bare CREATE DATABASE.
+	@hack/patiently.sh "Measuring how fast tenants become Ready" \
+		go test -count=1 -timeout 30m -v -run '^$$' -bench Tenants -benchtime 1x ./test/bench/...
