@@ -1,7 +1,7 @@
 package schema
 
 // DefaultLongTextLength is the length of a long text that names none.
-const DefaultLongTextLength = 10_000
+const DefaultLongTextLength = 32_000
 
 // MaxLongTextLength is the longest length that a long text may ask for.
 const MaxLongTextLength = 100_000

@@ -1,0 +1,28 @@
+// Package customfield accepts or refuses each CustomField, and reports whether it is in
+// the applied schema. The work itself is the tenant's schema step.
+package customfield
+
+import (
+	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	crmv1 "github.com/kontor-crm/kontor/api/v1alpha1"
+	"github.com/kontor-crm/kontor/internal/reconcile"
+)
+
+// Kind is the kind that the controller reports on.
+const Kind = "CustomField"
+
+// New is the controller.
+func New(c client.Client, pace reconcile.Pace, verdicts *reconcile.Verdicts) *reconcile.Reporter {
+	return &reconcile.Reporter{Client: c, Pace: pace, Verdicts: verdicts, Kind: Kind, New: func() crmv1.Object { return &crmv1.CustomField{} }}
+}
+
+// SetupWithManager makes the manager run the controller.
+func SetupWithManager(m ctrl.Manager, r *reconcile.Reporter) error {
+	return ctrl.NewControllerManagedBy(m).
+		Named(Kind).
+		For(&crmv1.CustomField{}).
+		WatchesRawSource(r.Verdicts.Source(Kind)).
+		Complete(r)
+}
