@@ -1,0 +1,376 @@
+package plan
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/kontor-crm/kontor/internal/schema"
+)
+
+// tableMaker plans one table that is there already.
+type tableMaker struct {
+	*maker
+	shape *shape
+	// applied is the object's applied form, or nil.
+	applied *schema.Object
+	// live is a copy: what a change takes away is taken from it too.
+	live *Table
+	// unchecked are the constraints that rows have to be checked against; they are part
+	// of the table when this plan's transaction ends.
+	unchecked []uncheckedPart
+}
+
+type uncheckedPart struct {
+	field *schema.Field
+	name  string
+}
+
+func (t *tableMaker) object() *schema.Object { return t.shape.object }
+
+func (t *tableMaker) change(c *column, kind Kind) Change {
+	resource := c.field.Source
+	if c.field.System {
+		resource = t.object().Source
+	}
+	if pipeline, ok := t.wanted.PipelineOf(t.object(), c.field); ok {
+		resource = pipeline.Source // the stages are the field's options
+	}
+	return Change{Resource: resource, Object: t.object().Identity, Field: c.field.Identity, Kind: kind}
+}
+
+func (t *tableMaker) planColumn(c *column) {
+	live, ok := t.live.Columns[c.name]
+	if !ok {
+		t.addColumn(c)
+		return
+	}
+	if t.refuses(c, live) {
+		return
+	}
+	t.changeColumn(c, live)
+	t.planIndexes(c)
+}
+
+func (t *tableMaker) addColumn(c *column) {
+	drift := t.had[key("column", t.object().Table, c.name)]
+	change := t.change(c, AddField)
+	change.Drift, change.Lock = drift, lockAccessExclusive
+	change.Summary = fmt.Sprintf("add field %q to %s", c.field.Name, t.object().Name)
+	if problem := t.cannotAdd(c); problem != "" {
+		t.markBroken(t.object())
+		if drift {
+			t.leave(change, "%s", problem)
+			return
+		}
+		change.Class = Careful
+		t.refuse(change, "%s", problem)
+		return
+	}
+	rows := t.live.HasRows
+	actions := []string{"ADD COLUMN " + c.definition()}
+	if c.sequence != "" {
+		change.Statements = append(change.Statements, "CREATE SEQUENCE IF NOT EXISTS "+inRecords(c.sequence))
+		if !c.notNull { // a default of its own would number the rows that are there, and write the table anew
+			bare := *c
+			bare.sequence = ""
+			actions = []string{"ADD COLUMN " + bare.definition(), "ALTER COLUMN " + schema.QuoteIdent(c.name) + " SET DEFAULT " + nextValue(c)}
+		}
+		change.Rewrites = rows && c.notNull
+	}
+	for _, p := range c.constraints() {
+		actions = append(actions, "ADD "+addCheck(p, rows))
+	}
+	change.Statements = append(change.Statements, alter(t.object(), actions...))
+	if c.sequence != "" {
+		change.Statements = append(change.Statements, ownSequence(t.object(), c))
+	}
+	if !t.add(phaseFields, change) {
+		t.markBroken(t.object())
+		return
+	}
+	if rows {
+		for _, p := range c.constraints() {
+			t.unchecked = append(t.unchecked, uncheckedPart{field: c.field, name: p.name})
+		}
+	}
+	t.planIndexes(c)
+}
+
+// cannotAdd says why the column cannot be added to a table with rows, or "".
+func (t *tableMaker) cannotAdd(c *column) string {
+	object, field := t.object().Name, c.field.Name
+	switch {
+	case !t.live.HasRows:
+		return ""
+	case c.primary:
+		return fmt.Sprintf("%s lost the column %q, which says which record is which", object, c.name)
+	case c.field.Required && c.initial == "" && !c.field.System:
+		return fmt.Sprintf("the new field %q is required, but %s has records, which have no value for it: give it a default, or make it optional", field, object)
+	case c.field.Unique && c.initial != "":
+		return fmt.Sprintf("the new field %q is unique and has a default, but %s has records, which would all get the same value: leave the default out", field, object)
+	}
+	return ""
+}
+
+// constraints are the column's checks and its relation.
+func (c *column) constraints() []part {
+	if c.foreign == nil {
+		return c.checks
+	}
+	return append(slices.Clone(c.checks), *c.foreign)
+}
+
+// changeColumn brings a column that is there to its wanted form, in one ALTER TABLE.
+func (t *tableMaker) changeColumn(c *column, live Column) {
+	normal, healing := &alteration{}, &alteration{}
+	if live.Type != string(c.storage) {
+		if !t.retype(c, live, normal) {
+			return
+		}
+		live = Column{Type: string(c.storage), NotNull: live.NotNull, Default: t.live.Columns[c.name].Default}
+	}
+	for _, name := range t.stale(slices.Sorted(maps.Keys(t.live.Constraints)), c.name, constraintKinds) {
+		normal.do("DROP CONSTRAINT " + schema.QuoteIdent(name))
+		if words, gone := t.givesUp(c, name); gone {
+			normal.say(words)
+		}
+		delete(t.live.Constraints, name)
+	}
+	for _, p := range c.constraints() {
+		existing, ok := t.live.Constraints[p.name]
+		if ok && existing.Validated {
+			continue
+		}
+		done := true
+		if !ok {
+			into := normal
+			if t.had[key("part", t.object().Table, p.name)] && !t.unfinished(p) {
+				into, done = healing, t.policy.HealDrift
+			}
+			into.do("ADD " + addCheck(p, t.live.HasRows))
+			into.say(p.words)
+		}
+		if done && (ok || t.live.HasRows) {
+			t.unchecked = append(t.unchecked, uncheckedPart{field: c.field, name: p.name})
+		}
+	}
+	t.planDefault(c, live, normal, healing)
+	if c.notNull && !live.NotNull {
+		healing.do("ALTER COLUMN " + schema.QuoteIdent(c.name) + " SET NOT NULL")
+		healing.say("always a value")
+	}
+	t.finish(c, normal, false)
+	t.finish(c, healing, true)
+}
+
+// givesUp names the rule of that constraint in words; false when another of its kind follows it.
+func (t *tableMaker) givesUp(c *column, name string) (string, bool) {
+	for _, kind := range constraintKinds {
+		if isNamed(name, c.name, kind) && !slices.ContainsFunc(c.constraints(), func(p part) bool { return p.kind == kind }) {
+			return "no longer " + strings.ReplaceAll(kind, "_", " "), true
+		}
+	}
+	return "", false
+}
+
+// unfinished says whether a part may be missing because the last plan was broken off.
+// Constraints are added in the transaction, so that only indexes can be.
+func (t *tableMaker) unfinished(p part) bool {
+	return t.maker.live.Unfinished && (p.kind == kindIndex || p.kind == kindUnique)
+}
+
+func (t *tableMaker) finish(c *column, a *alteration, drift bool) {
+	if len(a.actions) == 0 {
+		return
+	}
+	change := t.change(c, kindOf(c, a, t.appliedField(c)))
+	change.Drift, change.Lock = drift, lockAccessExclusive
+	change.Summary = fmt.Sprintf("change field %q of %s: %s", c.field.Name, t.object().Name, strings.Join(a.words, ", "))
+	change.Statements = slices.Concat(a.before, []string{alter(t.object(), a.actions...)}, a.after)
+	t.add(phaseFields, change)
+}
+
+func kindOf(c *column, a *alteration, applied *schema.Field) Kind {
+	text := strings.Join(a.actions, "\n")
+	switch {
+	case strings.Contains(text, " TYPE "):
+		return ChangeType
+	case applied != nil && applied.Required != c.field.Required:
+		return ChangeRequired
+	case strings.Contains(text, "FOREIGN KEY"):
+		return AddRelation
+	case strings.Contains(text, "ADD CONSTRAINT"):
+		return AddRule
+	case strings.Contains(text, "DROP CONSTRAINT"):
+		return DropRule
+	}
+	return ChangeDefault
+}
+
+// alteration collects what happens to one column.
+type alteration struct {
+	before, actions, after, words []string
+}
+
+func (a *alteration) do(action string) { a.actions = append(a.actions, action) }
+func (a *alteration) say(words string) { a.words = append(a.words, words) }
+
+// retype changes the column's type where that is safe; it says whether the column
+// now has it.
+func (t *tableMaker) retype(c *column, live Column, into *alteration) bool {
+	table := t.object()
+	if !widerNumeric(live.Type, string(c.storage)) && t.live.HasRows {
+		// The refusal of what the user asked for is behind us: this is somebody else's doing.
+		change := t.change(c, ChangeType)
+		change.Summary = fmt.Sprintf("change field %q of %s: type %s to %s", c.field.Name, table.Name, live.Type, c.storage)
+		t.leave(change, "the column %q of %s has the type %s and not %s: somebody changed it by hand, and it cannot be changed back without rewriting the records",
+			c.name, table.Name, live.Type, c.storage)
+		return false
+	}
+	t.markRebuild(table)
+	into.say(fmt.Sprintf("type %s to %s", live.Type, c.storage))
+	if widerNumeric(live.Type, string(c.storage)) {
+		into.do("ALTER COLUMN " + schema.QuoteIdent(c.name) + " TYPE " + string(c.storage))
+		return true
+	}
+	t.clear(c, live, into)
+	into.do("ALTER COLUMN " + schema.QuoteIdent(c.name) + " TYPE " + string(c.storage) + " USING NULL")
+	return true
+}
+
+// clear takes everything off a column of an empty table that may stand in the way of another type.
+func (t *tableMaker) clear(c *column, live Column, into *alteration) {
+	var drops []string
+	if live.Default != "" {
+		drops = append(drops, "ALTER COLUMN "+schema.QuoteIdent(c.name)+" DROP DEFAULT")
+		live.Default = ""
+		t.live.Columns[c.name] = live
+	}
+	for _, name := range slices.Sorted(maps.Keys(t.live.Constraints)) {
+		if namedFor(name, c.name, constraintKinds) {
+			drops = append(drops, "DROP CONSTRAINT "+schema.QuoteIdent(name))
+			delete(t.live.Constraints, name)
+		}
+	}
+	if len(drops) > 0 {
+		into.before = append(into.before, alter(t.object(), drops...))
+	}
+	for _, name := range slices.Sorted(maps.Keys(t.live.Indexes)) {
+		if namedFor(name, t.object().Table+"_"+c.name, indexKinds) {
+			into.before = append(into.before, "DROP INDEX "+inRecords(name))
+			delete(t.live.Indexes, name)
+		}
+	}
+}
+
+// widerNumeric says whether a type is a number with more digits before the point
+// and as many behind it: PostgreSQL changes to it without touching the rows.
+func widerNumeric(from, to string) bool {
+	fromPrecision, fromScale, ok := numericDigits(from)
+	toPrecision, toScale, also := numericDigits(to)
+	return ok && also && fromScale == toScale && toPrecision > fromPrecision
+}
+
+func (t *tableMaker) planDefault(c *column, live Column, normal, healing *alteration) {
+	into := normal
+	if t.had[key("default", t.object().Table, c.name, c.initial, c.sequence)] {
+		into = healing
+	}
+	name := schema.QuoteIdent(c.name)
+	if c.sequence != "" {
+		if strings.HasPrefix(live.Default, "nextval(") {
+			return
+		}
+		into.before = append(into.before, "CREATE SEQUENCE IF NOT EXISTS "+inRecords(c.sequence))
+		if t.live.HasRows { // go on behind the greatest number
+			into.before = append(into.before, fmt.Sprintf("SELECT setval(%s::regclass, greatest((SELECT max(%s) FROM %s), 0) + 1, false)",
+				strings.TrimSpace(schema.QuoteLiteral(inRecords(c.sequence))), name, t.object().QualifiedTable()))
+		}
+		into.do("ALTER COLUMN " + name + " SET DEFAULT " + nextValue(c))
+		into.after = append(into.after, ownSequence(t.object(), c))
+		into.say("numbered by the database")
+		return
+	}
+	switch {
+	case sameDefault(live.Default, c.initial):
+	case c.initial == "":
+		into.do("ALTER COLUMN " + name + " DROP DEFAULT")
+		into.say("no default")
+	default:
+		into.do("ALTER COLUMN " + name + " SET DEFAULT " + c.initial)
+		into.say("default " + c.initial)
+	}
+}
+
+var (
+	constraintKinds = []string{
+		kindRequired, kindForeign, string(schema.RuleMaxLength), string(schema.RuleMin), string(schema.RuleMax), string(schema.RuleScale),
+		string(schema.RuleOneOf), string(schema.RuleEachOneOf), string(schema.RulePattern),
+	}
+	indexKinds = []string{kindIndex, kindUnique}
+)
+
+func namedFor(name, owner string, kinds []string) bool {
+	return slices.ContainsFunc(kinds, func(kind string) bool { return isNamed(name, owner, kind) })
+}
+
+// stale are the parts that a plan made for the column and that the schema has no more.
+func (t *tableMaker) stale(names []string, owner string, kinds []string) []string {
+	return slices.DeleteFunc(names, func(name string) bool {
+		return !namedFor(name, owner, kinds) || slices.ContainsFunc(t.shape.columns, func(other column) bool {
+			return slices.ContainsFunc(other.parts(), func(p part) bool { return p.name == name })
+		})
+	})
+}
+
+func (t *tableMaker) planIndexes(c *column) {
+	owner := t.object().Table + "_" + c.name
+	for _, name := range t.stale(slices.Sorted(maps.Keys(t.live.Indexes)), owner, indexKinds) {
+		change := t.change(c, DropIndex)
+		change.Lock = lockAccessExclusive
+		change.Summary = fmt.Sprintf("give up index %s of %s", name, t.object().Name)
+		change.Statements = []string{"DROP INDEX " + inRecords(name)}
+		t.add(phaseFields, change)
+	}
+	for _, p := range c.indexes {
+		existing, ok := t.live.Indexes[p.name]
+		if ok && existing.Valid {
+			continue
+		}
+		change := t.change(c, AddIndex)
+		change.Summary = fmt.Sprintf("index field %q of %s", c.field.Name, t.object().Name)
+		if p.kind == kindUnique {
+			change.Summary = fmt.Sprintf("make field %q of %s unique", c.field.Name, t.object().Name)
+		}
+		change.Drift = !ok && t.had[key("part", t.object().Table, p.name)] && !t.unfinished(p)
+		if ok { // a concurrent making that was broken off leaves an index that nothing uses
+			change.Statements = append(change.Statements, "DROP INDEX CONCURRENTLY IF EXISTS "+inRecords(p.name))
+		}
+		concurrently := ok || t.live.HasRows
+		change.Statements = append(change.Statements, createIndex(p, concurrently))
+		phase := phaseIndexes
+		if concurrently {
+			phase, change.Lock = phaseConcurrentIndexes, lockShareUpdate
+		}
+		t.add(phase, change)
+	}
+}
+
+// validate checks the rows against the constraints that were added without: one pass
+// for the whole table, under a lock that lets everybody read and write.
+func (t *tableMaker) validate() {
+	if len(t.unchecked) == 0 {
+		return
+	}
+	actions := make([]string, 0, len(t.unchecked))
+	for _, p := range t.unchecked {
+		actions = append(actions, "VALIDATE CONSTRAINT "+schema.QuoteIdent(p.name))
+	}
+	t.add(phaseValidate, Change{
+		Resource: t.object().Source, Object: t.object().Identity, Kind: ValidateRules, Lock: lockShareUpdate,
+		Summary:    fmt.Sprintf("check the records of %s against %s", t.object().Name, count(len(actions), "rule")),
+		Statements: []string{alter(t.object(), actions...)},
+	})
+}

@@ -1,0 +1,176 @@
+package plan
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/kontor-crm/kontor/internal/schema"
+)
+
+func (t *tableMaker) appliedField(c *column) *schema.Field {
+	if t.applied == nil {
+		return nil
+	}
+	f, ok := t.applied.FieldByIdentity(c.field.Identity)
+	if !ok || f.Column != c.name {
+		return nil
+	}
+	return f
+}
+
+// refuses says whether the change of a column is one that the rows may not bear, and
+// records why. A table without rows bears everything.
+func (t *tableMaker) refuses(c *column, live Column) bool {
+	if !t.live.HasRows || c.field.System {
+		return false
+	}
+	before, refused := t.appliedField(c), len(t.plan.Refused)
+	if before == nil {
+		t.refuseUnknown(c, live)
+		return len(t.plan.Refused) > refused
+	}
+	if t.refuseType(c, before) {
+		return true
+	}
+	object, name := t.object().Name, c.field.Name
+	if before.Target != c.field.Target {
+		change := t.refusal(c, ChangeTarget, Dangerous, "points to another object")
+		t.refuse(change, "the relation %q may not go from %q to %q while %s has records: their ids would point to nothing",
+			name, before.Target, c.field.Target, object)
+	}
+	if c.field.Required && !before.Required {
+		change := t.refusal(c, ChangeRequired, Careful, "required")
+		t.refuse(change, "the field %q may not become required while %s has records: some may have no value", name, object)
+	}
+	if c.field.Unique && !before.Unique {
+		change := t.refusal(c, ChangeUnique, Careful, "unique")
+		t.refuse(change, "the field %q may not become unique while %s has records: some may have the same value", name, object)
+	}
+	for _, rule := range c.field.Rules() {
+		if !impliedBy(before.Rules(), rule) {
+			change := t.refusal(c, NarrowRule, Careful, describeRule(rule))
+			t.refuse(change, "%s, and %s has records, which may break it", describeNarrowing(name, before, rule), object)
+		}
+	}
+	return len(t.plan.Refused) > refused
+}
+
+func (t *tableMaker) refusal(c *column, kind Kind, class Class, what string) Change {
+	change := t.change(c, kind)
+	change.Class, change.Lock = class, lockAccessExclusive
+	change.Summary = fmt.Sprintf("change field %q of %s: %s", c.field.Name, t.object().Name, what)
+	return change
+}
+
+// refuseType refuses another type. Types of the same storage may follow each other
+// where the rules get wider: a text may become a long_text.
+func (t *tableMaker) refuseType(c *column, before *schema.Field) bool {
+	numbered := before.Type == schema.TypeAutoNumber || c.field.Type == schema.TypeAutoNumber
+	if before.Type == c.field.Type || before.Kind() == c.field.Kind() && before.Storage() == c.field.Storage() && !numbered {
+		if before.Storage() == c.field.Storage() || widerNumeric(string(before.Storage()), string(c.field.Storage())) {
+			return false
+		}
+	}
+	change := t.refusal(c, ChangeType, Dangerous, fmt.Sprintf("type %s to %s", describeType(before), describeType(c.field)))
+	change.Rewrites = true
+	t.refuse(change, "the type of %q may not go from %s to %s while %s has records",
+		c.field.Name, describeType(before), describeType(c.field), t.object().Name)
+	return true
+}
+
+// refuseUnknown is for columns with rows of which no applied form is known: what
+// cannot be shown to be harmless is refused.
+func (t *tableMaker) refuseUnknown(c *column, live Column) {
+	reason := ""
+	if live.Type != string(c.storage) && !widerNumeric(live.Type, string(c.storage)) {
+		reason = fmt.Sprintf("the database holds it as %s and not as %s", live.Type, c.storage)
+	}
+	for _, p := range slices.Concat(c.checks, c.indexes) {
+		_, constrained := t.live.Constraints[p.name]
+		_, indexed := t.live.Indexes[p.name]
+		if !constrained && !indexed && p.kind != kindIndex {
+			reason = "the records there may break its rules"
+		}
+	}
+	if reason == "" {
+		return
+	}
+	t.refuse(t.refusal(c, UnexpectedState, Careful, "found in the database"),
+		"%s has a column %q of an unknown schema, and %s", t.object().Name, c.name, reason)
+}
+
+// impliedBy says whether values that pass all of the old rules pass the new one.
+func impliedBy(old []schema.Rule, rule schema.Rule) bool {
+	return slices.ContainsFunc(old, func(before schema.Rule) bool {
+		if before.Implies(rule) {
+			return true
+		}
+		return before.Kind == schema.RuleOneOf && !slices.ContainsFunc(before.Values, func(value string) bool { return rule.Check(value) != nil })
+	})
+}
+
+// describeType is a type with its digits, where it has some.
+func describeType(f *schema.Field) string {
+	if f.Type == schema.TypeDecimal {
+		if precision, scale, ok := numericDigits(string(f.Storage())); ok {
+			return fmt.Sprintf("decimal with %d digits, %d of them behind the point", precision, scale)
+		}
+	}
+	return string(f.Type)
+}
+
+func describeRule(rule schema.Rule) string {
+	switch rule.Kind {
+	case schema.RuleMaxLength:
+		return fmt.Sprintf("at most %d characters", rule.Length)
+	case schema.RuleMin:
+		return "at least " + rule.Number.String()
+	case schema.RuleMax:
+		return "at most " + rule.Number.String()
+	case schema.RuleScale:
+		return fmt.Sprintf("at most %d digits behind the point", rule.Length)
+	case schema.RuleOneOf, schema.RuleEachOneOf:
+		return fmt.Sprintf("one of %d options", len(rule.Values))
+	case schema.RulePattern:
+		return rule.Meaning
+	}
+	return string(rule.Kind)
+}
+
+// describeNarrowing says which rule gets narrower, from what to what.
+func describeNarrowing(name string, before *schema.Field, rule schema.Rule) string {
+	var old schema.Rule
+	for _, candidate := range before.Rules() {
+		if candidate.Kind == rule.Kind {
+			old = candidate
+		}
+	}
+	if old.Kind == "" {
+		return fmt.Sprintf("the values of %q would have to be %s", name, describeRule(rule))
+	}
+	switch rule.Kind {
+	case schema.RuleMaxLength:
+		return fmt.Sprintf("the length of %q would shrink from %d to %d characters", name, old.Length, rule.Length)
+	case schema.RuleMin:
+		return fmt.Sprintf("the least value of %q would rise from %s to %s", name, old.Number, rule.Number)
+	case schema.RuleMax:
+		return fmt.Sprintf("the greatest value of %q would sink from %s to %s", name, old.Number, rule.Number)
+	case schema.RuleScale:
+		return fmt.Sprintf("the digits of %q behind the point would shrink from %d to %d", name, old.Length, rule.Length)
+	case schema.RuleOneOf, schema.RuleEachOneOf:
+		return fmt.Sprintf("%q would lose the options %s", name, strings.Join(missing(old.Values, rule.Values), ", "))
+	default:
+		return fmt.Sprintf("the values of %q would go from %s to %s", name, describeRule(old), describeRule(rule))
+	}
+}
+
+func missing(old, current []string) []string {
+	var gone []string
+	for _, value := range old {
+		if !slices.Contains(current, value) {
+			gone = append(gone, `"`+value+`"`)
+		}
+	}
+	return gone
+}

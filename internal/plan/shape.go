@@ -1,0 +1,234 @@
+package plan
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/shopspring/decimal"
+
+	"github.com/kontor-crm/kontor/internal/schema"
+)
+
+// shape is what the database has to hold for one object: a table and a view.
+type shape struct {
+	object  *schema.Object
+	columns []column
+	view    view
+}
+
+// column is what the database has to hold for one field.
+type column struct {
+	field   *schema.Field
+	name    string
+	storage schema.Storage
+	primary bool
+	notNull bool
+	// initial is the SQL of the default; empty when there is none or when numbered.
+	initial string
+	// sequence is the name of the sequence that numbers the column, or empty.
+	sequence string
+	checks   []part
+	foreign  *part
+	indexes  []part
+}
+
+// view is a view in the schema bi.
+type view struct {
+	name, query, comment string
+}
+
+// hiddenFields are the columns that the API does not show.
+var hiddenFields = []*schema.Field{
+	{Identity: schema.ColumnDeletedAt, Name: schema.ColumnDeletedAt, Column: schema.ColumnDeletedAt, Type: schema.TypeDateTime, System: true, Source: "system"},
+	{Identity: schema.ColumnSchemaRevision, Name: schema.ColumnSchemaRevision, Column: schema.ColumnSchemaRevision, Type: schema.TypeAutoNumber, System: true, Source: "system"},
+}
+
+func shapeOf(s *schema.Schema, o *schema.Object) *shape {
+	sh := &shape{object: o, view: viewOf(o)}
+	for _, f := range o.AllFields() {
+		sh.columns = append(sh.columns, columnOf(s, o, f))
+	}
+	for _, f := range hiddenFields {
+		sh.columns = append(sh.columns, column{field: f, name: f.Column, storage: f.Storage()})
+	}
+	return sh
+}
+
+func columnOf(s *schema.Schema, o *schema.Object, f *schema.Field) column {
+	c := column{field: f, name: f.Column, storage: f.Storage(), checks: checksOf(f), indexes: indexesOf(o, f)}
+	switch {
+	case f.Type == schema.TypeID:
+		c.primary = true
+	case f.Type == schema.TypeAutoNumber:
+		c.sequence = sequenceName(o.Table, f.Column)
+		c.notNull = f.System
+	case f.Type == schema.TypeRelation:
+		// A system field points to user and department, which a schema of few modules may lack.
+		if target, ok := s.ObjectByIdentity(f.Target); ok {
+			definition := "FOREIGN KEY (" + schema.QuoteIdent(f.Column) + ") REFERENCES " + target.QualifiedTable() + " (" + schema.QuoteIdent(schema.FieldID) + ")"
+			foreign := newPart(f.Column, kindForeign, definition, fmt.Sprintf("points to %s", target.Name))
+			c.foreign = &foreign
+		}
+	case f.System && (f.Identity == schema.FieldCreatedAt || f.Identity == schema.FieldUpdatedAt):
+		c.notNull, c.initial = true, "now()"
+	case f.System && f.Identity == schema.FieldVersion:
+		c.notNull, c.initial = true, "1"
+	case f.Default != nil:
+		c.initial = literal(f, *f.Default)
+	}
+	return c
+}
+
+func checksOf(f *schema.Field) []part {
+	var checks []part
+	if f.Required && !f.System {
+		checks = append(checks, newPart(f.Column, kindRequired, schema.QuoteIdent(f.Column)+" IS NOT NULL", "required"))
+	}
+	if f.System && f.Type != schema.TypeCurrency {
+		return checks // the service alone writes them, and each check costs time in every write
+	}
+	for _, rule := range f.Rules() {
+		if !storageImplies(f.Storage(), rule) {
+			checks = append(checks, newPart(f.Column, string(rule.Kind), condition(f.Column, rule), describeRule(rule)))
+		}
+	}
+	return checks
+}
+
+// storageImplies says whether the column's type allows no value that breaks the
+// rule: then a check would only cost time.
+func storageImplies(storage schema.Storage, rule schema.Rule) bool {
+	precision, scale, ok := numericDigits(string(storage))
+	if !ok {
+		return false
+	}
+	limit := decimal.New(1, int32(precision-scale)).Sub(decimal.New(1, int32(-scale))) //nolint:gosec // at most 40 digits
+	switch rule.Kind {
+	case schema.RuleScale:
+		return rule.Length >= scale
+	case schema.RuleMin:
+		return rule.Number.LessThanOrEqual(limit.Neg())
+	case schema.RuleMax:
+		return rule.Number.GreaterThanOrEqual(limit)
+	default:
+		return false
+	}
+}
+
+// numericDigits reads numeric(precision,scale).
+func numericDigits(storage string) (precision, scale int, ok bool) {
+	n, err := fmt.Sscanf(storage, "numeric(%d,%d)", &precision, &scale)
+	return precision, scale, err == nil && n == 2
+}
+
+// condition is the rule in SQL. A null passes every CHECK.
+func condition(column string, rule schema.Rule) string {
+	name := schema.QuoteIdent(column)
+	switch rule.Kind {
+	case schema.RuleMaxLength:
+		return fmt.Sprintf("char_length(%s) <= %d", name, rule.Length)
+	case schema.RuleMin:
+		return fmt.Sprintf("%s >= %s", name, rule.Number)
+	case schema.RuleMax:
+		return fmt.Sprintf("%s <= %s", name, rule.Number)
+	case schema.RuleScale:
+		return fmt.Sprintf("%s = trunc(%s, %d)", name, name, rule.Length)
+	case schema.RuleOneOf:
+		return fmt.Sprintf("%s = ANY (%s)", name, textArray(rule.Values))
+	case schema.RuleEachOneOf:
+		return fmt.Sprintf("%s <@ %s", name, textArray(rule.Values))
+	case schema.RulePattern:
+		return fmt.Sprintf("%s ~ %s", name, strings.TrimSpace(schema.QuoteLiteral(rule.Pattern)))
+	}
+	return "true"
+}
+
+// textArray is a list of texts in one order, whatever order people give to the options.
+func textArray(values []string) string {
+	quoted := make([]string, 0, len(values))
+	for _, value := range values {
+		quoted = append(quoted, strings.TrimSpace(schema.QuoteLiteral(value)))
+	}
+	slices.Sort(quoted)
+	return "ARRAY[" + strings.Join(quoted, ", ") + "]::text[]"
+}
+
+func indexesOf(o *schema.Object, f *schema.Field) []part {
+	name, owner := schema.QuoteIdent(f.Column), o.Table+"_"+f.Column
+	switch {
+	case f.System && f.Identity == schema.FieldNumber:
+		return []part{newPart(owner, kindUnique, o.QualifiedTable()+" ("+name+")", "unique")}
+	case f.System && f.Identity != schema.FieldOwner:
+		return nil // they are seldom asked for, and each index costs time in every write
+	case f.Unique:
+		return []part{newPart(owner, kindUnique, o.QualifiedTable()+" ("+name+") WHERE "+schema.QuoteIdent(schema.ColumnDeletedAt)+" IS NULL", "unique")}
+	case f.Storage() == schema.StorageTexts && f.Indexed:
+		// With a pending list a search right after writes reads all of the list.
+		return []part{newPart(owner, kindIndex, o.QualifiedTable()+" USING gin ("+name+") WITH (fastupdate=off)", "indexed")}
+	case f.Indexed || f.Type == schema.TypeRelation:
+		return []part{newPart(owner, kindIndex, o.QualifiedTable()+" ("+name+")", "indexed")}
+	}
+	return nil
+}
+
+// literal is the SQL of a default, in the form in which PostgreSQL prints it back.
+func literal(f *schema.Field, text string) string {
+	value, err := f.Parse(text)
+	if err != nil || value == nil {
+		return "" // the compiler has refused it
+	}
+	switch v := value.(type) {
+	case string:
+		return strings.TrimSpace(schema.QuoteLiteral(v)) + "::text"
+	case int64:
+		return fmt.Sprintf("'%d'::bigint", v)
+	case decimal.Decimal:
+		return "'" + v.String() + "'::numeric"
+	case bool:
+		return fmt.Sprintf("%t", v)
+	case []string:
+		return strings.TrimSpace(schema.QuoteLiteral("{"+strings.Join(v, ",")+"}")) + "::text[]"
+	case time.Time:
+		if f.Type == schema.TypeDate {
+			return "'" + v.Format(time.DateOnly) + "'::date"
+		}
+		return "'" + v.Format("2006-01-02 15:04:05.999999") + "+00'::timestamp with time zone"
+	}
+	return ""
+}
+
+// sameDefault says whether PostgreSQL's print of a default is that literal. It
+// leaves out quotes and casts where it can.
+func sameDefault(live, wanted string) bool {
+	return live == wanted || live != "" && wanted != "" && bare(live) == bare(wanted)
+}
+
+func bare(expression string) string {
+	if at := strings.LastIndex(expression, "::"); at >= 0 && !strings.Contains(expression[at:], "'") {
+		expression = expression[:at]
+	}
+	return strings.Trim(expression, "()'")
+}
+
+func viewOf(o *schema.Object) view {
+	var columns []string
+	taken := map[string]bool{}
+	for _, f := range o.AllFields() {
+		taken[f.Name] = true
+	}
+	for _, f := range o.AllFields() {
+		name := f.Name
+		if f.Type == schema.TypeRelation && strings.HasSuffix(f.Column, "_id") && !taken[name+"_id"] {
+			name += "_id"
+		}
+		columns = append(columns, schema.QuoteIdent(f.Column)+" AS "+schema.QuoteIdent(name))
+	}
+	query := "SELECT " + strings.Join(columns, ", ") + " FROM " + o.QualifiedTable() +
+		" WHERE " + schema.QuoteIdent(schema.ColumnDeletedAt) + " IS NULL"
+	return view{name: o.Name, query: query, comment: viewMark + shortHash(query)}
+}
+
+// viewMark starts the comments of the views that plans made.
+const viewMark = "kontor:"
