@@ -1,0 +1,283 @@
+package schema_test
+
+import (
+	"encoding/json"
+	"reflect"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/shopspring/decimal"
+
+	"github.com/kontor-crm/kontor/internal/schema"
+)
+
+func number(text string) decimal.Decimal {
+	d, err := schema.ParseDecimal(text)
+	if err != nil {
+		panic(err)
+	}
+	return d
+}
+
+func ptr[T any](v T) *T { return &v }
+
+func TestAFieldReadsWhatItsTypeAllowsAndRefusesTheRest(t *testing.T) {
+	t.Parallel()
+	options := []schema.Option{{Key: "gold"}, {Key: "silver"}}
+	day := time.Date(2026, 2, 28, 0, 0, 0, 0, time.UTC)
+	for name, c := range map[string]struct {
+		field   schema.Field
+		json    string
+		want    any
+		refused string
+	}{
+		"a text":                                {schema.Field{Type: schema.TypeText, Length: 3}, `"阶段好"`, "阶段好", ""},
+		"a text that is too long":               {schema.Field{Type: schema.TypeText, Length: 3}, `"阶段好了"`, nil, "longer than 3 characters"},
+		"an empty text is no value":             {schema.Field{Type: schema.TypeText}, `""`, nil, ""},
+		"a text with a control character":       {schema.Field{Type: schema.TypeText}, `"a\u0000b"`, nil, "control characters"},
+		"a text with a line break":              {schema.Field{Type: schema.TypeText}, `"a\nb"`, nil, "control characters"},
+		"a long text with a line break":         {schema.Field{Type: schema.TypeLongText}, `"a\nb"`, "a\nb", ""},
+		"a number where a text is wanted":       {schema.Field{Type: schema.TypeText}, `7`, nil, "must be a text"},
+		"an integer":                            {schema.Field{Type: schema.TypeInteger}, `42`, int64(42), ""},
+		"an integer in a string":                {schema.Field{Type: schema.TypeInteger}, `"42"`, int64(42), ""},
+		"an integer with a fraction":            {schema.Field{Type: schema.TypeInteger}, `4.2`, nil, "whole number"},
+		"an integer that JSON readers break":    {schema.Field{Type: schema.TypeInteger}, `9007199254740993`, nil, "must be at most"},
+		"an integer below its least":            {schema.Field{Type: schema.TypeInteger, Min: "1"}, `0`, nil, "must be at least 1"},
+		"a decimal":                             {schema.Field{Type: schema.TypeDecimal}, `0.1`, number("0.1"), ""},
+		"a decimal with too many digits behind": {schema.Field{Type: schema.TypeDecimal, Scale: ptr(1)}, `0.12`, nil, "at most 1 digits"},
+		"a number with an exponent":             {schema.Field{Type: schema.TypeDecimal}, `1e999999999`, nil, "decimal notation"},
+		"not a number":                          {schema.Field{Type: schema.TypeDecimal}, `"NaN"`, nil, "decimal notation"},
+		"a whole amount":                        {schema.Field{Type: schema.TypeMoney, Scale: ptr(0), Min: "1"}, `"1054"`, number("1054"), ""},
+		"an amount of nothing":                  {schema.Field{Type: schema.TypeMoney, Scale: ptr(0), Min: "1"}, `0`, nil, "must be at least 1"},
+		"an amount with a fraction":             {schema.Field{Type: schema.TypeMoney, Scale: ptr(0), Min: "1"}, `1.5`, nil, "must be a whole number"},
+		"an amount that no column holds":        {schema.Field{Type: schema.TypeMoney}, `"99999999999999999"`, nil, "must be at most"},
+		"a percentage":                          {schema.Field{Type: schema.TypePercent}, `12.5`, number("12.5"), ""},
+		"a boolean":                             {schema.Field{Type: schema.TypeBoolean}, `true`, true, ""},
+		"a word where a boolean is wanted":      {schema.Field{Type: schema.TypeBoolean}, `"true"`, nil, "true or false"},
+		"a date":                                {schema.Field{Type: schema.TypeDate}, `"2026-02-28"`, day, ""},
+		"a day that February has not":           {schema.Field{Type: schema.TypeDate}, `"2026-02-30"`, nil, "YYYY-MM-DD"},
+		"a moment":                              {schema.Field{Type: schema.TypeDateTime}, `"2026-02-28T01:00:00+01:00"`, day, ""},
+		"an option":                             {schema.Field{Type: schema.TypePicklist, Options: options}, `"gold"`, "gold", ""},
+		"an option that there is not":           {schema.Field{Type: schema.TypePicklist, Options: options}, `"lead"`, nil, "gold, silver"},
+		"several options, one twice":            {schema.Field{Type: schema.TypeMultiPicklist, Options: options}, `["gold","silver","gold"]`, []string{"gold", "silver"}, ""},
+		"no options":                            {schema.Field{Type: schema.TypeMultiPicklist, Options: options}, `[]`, nil, ""},
+		"a mail address":                        {schema.Field{Type: schema.TypeEmail}, `"a@example.com"`, "a@example.com", ""},
+		"no mail address":                       {schema.Field{Type: schema.TypeEmail}, `"example.com"`, nil, "e-mail address"},
+		"a phone number":                        {schema.Field{Type: schema.TypePhone}, `"+49 (30) 123-456"`, "+49 (30) 123-456", ""},
+		"letters for a phone number":            {schema.Field{Type: schema.TypePhone}, `"call me"`, nil, "phone number"},
+		"a web address":                         {schema.Field{Type: schema.TypeURL}, `"https://example.com"`, "https://example.com", ""},
+		"a script for a web address":            {schema.Field{Type: schema.TypeURL}, `"javascript:alert(1)"`, nil, "http"},
+		"a relation":                            {schema.Field{Type: schema.TypeRelation}, `"019A0000-0000-7000-8000-000000000000"`, "019a0000-0000-7000-8000-000000000000", ""},
+		"a relation to a word":                  {schema.Field{Type: schema.TypeRelation}, `"acme"`, nil, "UUID"},
+		"a number that only the database gives": {schema.Field{Type: schema.TypeAutoNumber}, `1`, nil, "numbered by the database"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			decoder := json.NewDecoder(strings.NewReader(c.json))
+			decoder.UseNumber()
+			var value any
+			if err := decoder.Decode(&value); err != nil {
+				t.Fatal(err)
+			}
+			got, err := c.field.Decode(value)
+			if c.refused != "" {
+				if err == nil || !strings.Contains(err.Error(), c.refused) {
+					t.Fatalf("got %v, %v, want an error with %q", got, err, c.refused)
+				}
+				return
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+			if d, ok := c.want.(decimal.Decimal); ok {
+				if !d.Equal(got.(decimal.Decimal)) {
+					t.Errorf("got %v, want %v", got, d)
+				}
+				return
+			}
+			if !reflect.DeepEqual(got, c.want) {
+				t.Errorf("got %#v, want %#v", got, c.want)
+			}
+		})
+	}
+}
+
+func TestValuesOfTheDatabaseBecomeExactJSON(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		field schema.Field
+		text  string
+		want  string
+	}{
+		"an amount without digits behind the point":   {schema.Field{Type: schema.TypeMoney, Scale: ptr(0)}, "1054.0000", `"1054"`},
+		"an amount with the usual two":                {schema.Field{Type: schema.TypeMoney}, "1054.5000", `"1054.50"`},
+		"a decimal without the zeros of its column":   {schema.Field{Type: schema.TypeDecimal}, "0.100000", `"0.1"`},
+		"a whole decimal":                             {schema.Field{Type: schema.TypeDecimal}, "100.000000", `"100"`},
+		"an integer":                                  {schema.Field{Type: schema.TypeInteger}, "-7", `-7`},
+		"a boolean":                                   {schema.Field{Type: schema.TypeBoolean}, "t", `true`},
+		"a moment":                                    {schema.Field{Type: schema.TypeDateTime}, "2026-02-28 01:02:03.5+00", `"2026-02-28T01:02:03.5Z"`},
+		"a text with quotes, breaks and Chinese":      {schema.Field{Type: schema.TypeLongText}, "a\"\\\n\x01阶", `"a\"\\\n\u0001阶"`},
+		"an array with what has to be quoted":         {schema.Field{Type: schema.TypeTags}, `{a,"b c","d\"e\\f",g}`, `["a","b c","d\"e\\f","g"]`},
+		"an empty array":                              {schema.Field{Type: schema.TypeTags}, `{}`, `[]`},
+		"an array with one text that holds a comma":   {schema.Field{Type: schema.TypeTags}, `{"a,b"}`, `["a,b"]`},
+		"an array whose quoted text is followed":      {schema.Field{Type: schema.TypeTags}, `{"a b",c}`, `["a b","c"]`},
+		"an array of two quoted texts":                {schema.Field{Type: schema.TypeTags}, `{"a b","c d"}`, `["a b","c d"]`},
+		"an array whose text ends in a closing brace": {schema.Field{Type: schema.TypeTags}, `{"a}"}`, `["a}"]`},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			got := string(c.field.AppendJSON(nil, []byte(c.text)))
+			if got != c.want {
+				t.Errorf("got %s, want %s", got, c.want)
+			}
+			if !json.Valid([]byte(got)) {
+				t.Errorf("%s is not JSON", got)
+			}
+		})
+	}
+	if got := string((&schema.Field{Type: schema.TypeText}).AppendJSON(nil, nil)); got != "null" {
+		t.Errorf("a null is %s", got)
+	}
+}
+
+func TestNamesAreCheckedByTheRulesOfTheAPI(t *testing.T) {
+	t.Parallel()
+	for _, good := range []string{"order", "user", "end", "select", "tier", "x1_2"} {
+		if problem := schema.CheckFieldName(good); problem != "" {
+			t.Errorf("%q is refused: %s", good, problem)
+		}
+	}
+	for bad, why := range map[string]string{
+		"":                      "missing",
+		"namespace":             "reserved word of CEL",
+		"xmin":                  "system column of PostgreSQL",
+		"created_at":            "system field",
+		"owner_id":              "system field",
+		strings.Repeat("a", 64): "48 characters",
+		`ti"er`:                 "not a name",
+		"Tier":                  "not a name",
+		"1st":                   "not a name",
+		"阶段":                    "not a name",
+	} {
+		if problem := schema.CheckFieldName(bad); !strings.Contains(problem, why) {
+			t.Errorf("%q: got %q, want %q in it", bad, problem, why)
+		}
+	}
+}
+
+func TestAStoredSchemaLoadsAsItWas(t *testing.T) {
+	t.Parallel()
+	built, err := schema.Build(&schema.Schema{
+		Format: schema.Format, Revision: 3,
+		Organisation: schema.Organisation{Name: "acme", Currency: "EUR"},
+		Objects: []*schema.Object{
+			{Identity: "user", Name: "user", Table: "user", Source: "standard"},
+			{Identity: "department", Name: "department", Table: "department", Source: "standard"},
+			{Identity: "deal", Name: "deal", Table: "x_deal", Custom: true, Title: "title", Source: "CustomObject deal", Fields: []*schema.Field{
+				{Identity: "title", Name: "title", Column: "x_title", Type: schema.TypeText, Label: schema.Label{"en": "Title", "zh": "标题"}, Source: "CustomObject deal"},
+				{Identity: "amount", Name: "amount", Column: "x_amount", Type: schema.TypeMoney, Source: "CustomObject deal"},
+			}},
+		},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	document, err := built.Document()
+	if err != nil {
+		t.Fatal(err)
+	}
+	loaded, err := schema.Load(document)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if loaded.Digest() != built.Digest() || loaded.Revision != 3 {
+		t.Errorf("the loaded schema is another one: %s", document)
+	}
+	deal, ok := loaded.Object("deal")
+	if !ok || deal.TitleField().Name != "title" {
+		t.Fatalf("the object is lost: %+v", deal)
+	}
+	if _, ok := deal.Field("currency"); !ok {
+		t.Error("an object with money has no currency")
+	}
+	if label := deal.Fields[0].Label; label.In("zh") != "标题" || label.In("fr") != "Title" {
+		t.Errorf("labels are lost: %v", label)
+	}
+	loaded.Revision = 4
+	if loaded.Digest() != built.Digest() {
+		t.Error("the digest depends on the revision")
+	}
+}
+
+func TestABrokenSchemaDocumentIsRefused(t *testing.T) {
+	t.Parallel()
+	for name, document := range map[string]string{
+		"no JSON":                     `{`,
+		"a format of the future":      `{"format": 99}`,
+		"no format":                   `{}`,
+		"an object that stands twice": `{"format":1,"objects":[{"identity":"a","name":"a"},{"identity":"b","name":"a"}]}`,
+		"a type that there is not":    `{"format":1,"objects":[{"identity":"a","name":"a","fields":[{"identity":"f","name":"f","type":"wat"}]}]}`,
+		"a relation to nothing":       `{"format":1,"objects":[{"identity":"a","name":"a","fields":[{"identity":"f","name":"f","type":"relation","target":"b"}]}]}`,
+		"a field with a system name":  `{"format":1,"objects":[{"identity":"a","name":"a","fields":[{"identity":"f","name":"number","type":"text"}]}]}`,
+	} {
+		if _, err := schema.Load([]byte(document)); err == nil {
+			t.Errorf("%s is loaded", name)
+		}
+	}
+}
+
+func TestDefinitionsThatContradictThemselvesAreRefused(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		field schema.Field
+		path  string
+	}{
+		"a picklist without options":      {schema.Field{Type: schema.TypePicklist}, "options"},
+		"an option that stands twice":     {schema.Field{Type: schema.TypePicklist, Options: []schema.Option{{Key: "a"}, {Key: "a"}}}, "options[1].key"},
+		"an option with a quote":          {schema.Field{Type: schema.TypePicklist, Options: []schema.Option{{Key: `a"`}}}, "options[0].key"},
+		"bounds the wrong way round":      {schema.Field{Type: schema.TypeInteger, Min: "2", Max: "1"}, "min"},
+		"a bound that is no number":       {schema.Field{Type: schema.TypeDecimal, Max: "many"}, "max"},
+		"a relation to nothing":           {schema.Field{Type: schema.TypeRelation}, "target"},
+		"a default that the type refuses": {schema.Field{Type: schema.TypeInteger, Default: ptr("x")}, "default"},
+		"a unique boolean":                {schema.Field{Type: schema.TypeBoolean, Unique: true}, "unique"},
+		"an unknown type":                 {schema.Field{Type: "wat"}, "type"},
+		"the type of a system field":      {schema.Field{Type: schema.TypeID}, "type"},
+		"a text of a million characters":  {schema.Field{Type: schema.TypeText, Length: 1_000_000}, "length"},
+		"a scale over the precision":      {schema.Field{Type: schema.TypeDecimal, Precision: 2, Scale: ptr(3)}, "scale"},
+	} {
+		problems := schema.CheckField(&c.field)
+		if len(problems) == 0 || problems[0].Path != c.path {
+			t.Errorf("%s: got %v, want a problem at %s", name, problems, c.path)
+		}
+	}
+}
+
+func TestQuotedNamesAndTextsStayWhole(t *testing.T) {
+	t.Parallel()
+	if got := schema.QuoteIdent(`a"b`); got != `"a""b"` {
+		t.Error(got)
+	}
+	if got := schema.QuoteLiteral(`a'b`); got != `'a''b'` {
+		t.Error(got)
+	}
+	if got := schema.QuoteLiteral(`a\'b`); got != ` E'a\\''b'` {
+		t.Error(got)
+	}
+}
+
+func TestARuleThatImpliesAnotherRejectsNoValueOfIt(t *testing.T) {
+	t.Parallel()
+	short, long := schema.Rule{Kind: schema.RuleMaxLength, Length: 5}, schema.Rule{Kind: schema.RuleMaxLength, Length: 9}
+	if !short.Implies(long) || long.Implies(short) {
+		t.Error("lengths are compared the wrong way round")
+	}
+	few, many := schema.Rule{Kind: schema.RuleOneOf, Values: []string{"a"}}, schema.Rule{Kind: schema.RuleOneOf, Values: []string{"b", "a"}}
+	if !few.Implies(many) || many.Implies(few) {
+		t.Error("options are compared the wrong way round")
+	}
+	low, high := schema.Rule{Kind: schema.RuleMin, Number: number("1")}, schema.Rule{Kind: schema.RuleMin, Number: number("2")}
+	if !high.Implies(low) || low.Implies(high) {
+		t.Error("least values are compared the wrong way round")
+	}
+}
