@@ -2,11 +2,34 @@
 // checks a text against the schema into a typed tree, and two backends walk
 // that one tree: Eval answers for a record in Go, SQL gives an expression that
 // answers the same in PostgreSQL.
+//
+// What the language means where CEL leaves it open, in both backends:
+//
+//   - Every number is one exact decimal. A quotient is rounded to sixteen
+//     digits behind the point, half away from zero; division by zero is null.
+//   - Every field may be null. A null operand makes the result of arithmetic and
+//     of size null; every comparison and test is true or false, never null.
+//     == and != take null as a value of its own; to <, startsWith and the like
+//     null is no match. A boolean that is null counts as false wherever a
+//     condition stands: in && || ! ?: and as the whole of a condition.
+//   - An empty text is no value: "" is another way to write null.
+//   - Texts compare by code point; size counts code points.
+//   - A text literal beside a date, a time or a reference is read as one.
 package expr
 
 import (
 	"github.com/kontor-crm/kontor/internal/fault"
 	"github.com/kontor-crm/kontor/internal/schema"
+)
+
+// The bounds of an expression.
+const (
+	// MaxLength is the longest text, in bytes.
+	MaxLength = 8 << 10
+	// MaxDepth is the deepest nesting.
+	MaxDepth = 64
+	// MaxNodes is the greatest number of literals, names and operators.
+	MaxNodes = 1000
 )
 
 // Expression is a checked expression over the records of one object. It never
@@ -25,31 +48,37 @@ type Record func(f *schema.Field) any
 // with the text is a fault.Malformed with one violation per problem, whose
 // messages start with line:column and whose paths are empty.
 func Compile(s *schema.Schema, o *schema.Object, text string) (*Expression, error) {
-	return nil, fault.New(fault.Malformed, "not yet")
+	return compile(s, o, text, (*checker).value)
 }
 
 // CompileCondition is Compile for an expression that must be true or false. A
 // null boolean counts as false: Eval always answers with a bool.
 func CompileCondition(s *schema.Schema, o *schema.Object, text string) (*Expression, error) {
-	return Compile(s, o, text)
+	return compile(s, o, text, (*checker).condition)
+}
+
+func compile(s *schema.Schema, o *schema.Object, text string, check checkFunc) (*Expression, error) {
+	parsed, problems := parse(text)
+	if len(problems) > 0 {
+		return nil, malformed(problems)
+	}
+	c := &checker{schema: s, object: o, source: []rune(text), info: parsed.SourceInfo()}
+	root := check(c, parsed.Expr())
+	if len(c.problems) > 0 {
+		return nil, malformed(c.problems)
+	}
+	return &Expression{text: text, root: root, fields: c.fields}, nil
+}
+
+func malformed(problems []fault.Violation) error {
+	return &fault.Error{Kind: fault.Malformed, Violations: problems}
 }
 
 // Kind is the kind of the expression's value.
-func (e *Expression) Kind() schema.Kind { return schema.KindBoolean }
+func (e *Expression) Kind() schema.Kind { return e.root.kind() }
 
 // Text is the expression as it was written.
 func (e *Expression) Text() string { return e.text }
 
 // Fields are the fields that the expression mentions, each once, in the order of mention.
 func (e *Expression) Fields() []*schema.Field { return e.fields }
-
-// Eval is the value of the expression for a record: nil for null, a
-// decimal.Decimal for every number, and otherwise what schema.FieldType
-// documents. It fails only when the record holds a value of another Go type.
-func (e *Expression) Eval(record Record) (any, error) { return nil, nil }
-
-// SQL is the expression in SQL. Values are added to args; columns are those of
-// the table that goes by the alias. The result is parenthesised where needed.
-func (e *Expression) SQL(args *Args, alias string) string { return "" }
-
-type node interface{}

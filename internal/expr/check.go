@@ -1,0 +1,515 @@
+package expr
+
+import (
+	"fmt"
+	"regexp"
+	"strconv"
+	"strings"
+	"unicode/utf8"
+
+	"cel.dev/cel-go/common/ast"
+	"cel.dev/cel-go/common/operators"
+	"cel.dev/cel-go/common/types"
+	"github.com/shopspring/decimal"
+
+	"github.com/kontor-crm/kontor/internal/fault"
+	"github.com/kontor-crm/kontor/internal/schema"
+)
+
+// checker turns parsed CEL into the typed tree and gathers what is wrong with
+// it. A nil node is one that something was said about already.
+type checker struct {
+	schema   *schema.Schema
+	object   *schema.Object
+	source   []rune
+	info     *ast.SourceInfo
+	fields   []*schema.Field
+	problems []fault.Violation
+}
+
+type checkFunc func(*checker, ast.Expr) node
+
+func (c *checker) refuse(at int64, format string, args ...any) node {
+	if len(c.problems) < maxProblems {
+		place := c.info.GetStartLocation(at)
+		c.problems = append(c.problems, problem(max(place.Line(), 1), max(place.Column(), 0)+1, format, args...)...)
+	}
+	return nil
+}
+
+// value is an expression that stands alone: of any kind but null.
+func (c *checker) value(e ast.Expr) node {
+	n := c.check(e)
+	if n != nil && n.kind() == kindNull {
+		return c.refuse(e.ID(), "null alone has no kind")
+	}
+	return n
+}
+
+// condition is an expression that is true or false, never null.
+func (c *checker) condition(e ast.Expr) node {
+	n := c.check(e)
+	if n == nil {
+		return nil
+	}
+	if n.kind() != schema.KindBoolean {
+		return c.refuse(e.ID(), "a condition is needed here, and this is %s", kindWords[n.kind()])
+	}
+	if n.nullable() {
+		return certainty{of: n}
+	}
+	return n
+}
+
+// check gives every part of an expression its node.
+func (c *checker) check(e ast.Expr) node {
+	switch e.Kind() {
+	case ast.LiteralKind:
+		return c.literal(e)
+	case ast.IdentKind:
+		return c.field(e)
+	case ast.CallKind:
+		return c.call(e)
+	case ast.SelectKind:
+		return c.selection(e)
+	case ast.ListKind:
+		return c.refuse(e.ID(), "a list stands only after in: stage in [\"a\", \"b\"]")
+	default:
+		return c.refuse(e.ID(), "only values, fields, operators and functions can be used here")
+	}
+}
+
+func (c *checker) field(e ast.Expr) node {
+	name := strings.TrimPrefix(e.AsIdent(), ".")
+	f, ok := c.object.Field(name)
+	if !ok {
+		return c.refuse(e.ID(), "no field %q in %s%s", name, c.object.Name, didYouMean(name, c.object.AllFields()))
+	}
+	for _, known := range c.fields {
+		if known == f {
+			return reading{field: f}
+		}
+	}
+	c.fields = append(c.fields, f)
+	return reading{field: f}
+}
+
+// selection refuses a.b, with a word on what a is.
+func (c *checker) selection(e ast.Expr) node {
+	operand := e.AsSelect().Operand()
+	if operand.Kind() != ast.IdentKind {
+		return c.refuse(e.ID(), "values have no fields here")
+	}
+	n, ok := c.field(operand).(reading)
+	if !ok {
+		return nil
+	}
+	target, ok := c.schema.ObjectByIdentity(n.field.Target)
+	if !ok {
+		return c.refuse(e.ID(), "field %q is %s and has no fields", n.field.Name, kindWords[n.kind()])
+	}
+	return c.refuse(e.ID(), "an expression reaches the fields of %s only, not those of the %s behind %q", c.object.Name, target.Name, n.field.Name)
+}
+
+func (c *checker) literal(e ast.Expr) node {
+	switch value := e.AsLiteral().(type) {
+	case types.Null:
+		return literal{at: e.ID()}
+	case types.Bool:
+		return literal{of: schema.KindBoolean, value: bool(value), at: e.ID()}
+	case types.String:
+		return c.text(e.ID(), string(value))
+	case types.Int:
+		return c.number(e.ID(), strconv.FormatInt(int64(value), 10))
+	case types.Uint:
+		return c.number(e.ID(), strconv.FormatUint(uint64(value), 10))
+	case types.Double:
+		// The parser has rounded it to a float; the text has not.
+		return c.number(e.ID(), c.numeral(e.ID()))
+	default:
+		return c.refuse(e.ID(), "literals are texts, numbers, true, false and null")
+	}
+}
+
+func (c *checker) text(at int64, text string) node {
+	if text == "" {
+		return literal{at: at}
+	}
+	if !utf8.ValidString(text) || strings.ContainsRune(text, 0) {
+		return c.refuse(at, "a text holds no zero character and no broken UTF-8")
+	}
+	return literal{of: schema.KindText, value: text, at: at}
+}
+
+func (c *checker) number(at int64, numeral string) node {
+	number, err := decimal.NewFromString(numeral)
+	if err != nil {
+		return c.refuse(at, "the number %.40q is too large or too small", numeral)
+	}
+	if digitsOfNumber(number).tooMany() {
+		return c.refuse(at, "the number has more than %d digits before or behind its point", maxDigits)
+	}
+	return literal{of: schema.KindNumber, value: number, at: at}
+}
+
+var numeral = regexp.MustCompile(`^(-?)\s*([0-9]*\.?[0-9]+(?:[eE][+-]?[0-9]+)?)`)
+
+// numeral is the text of the literal, with the sign that the parser made part of it.
+func (c *checker) numeral(at int64) string {
+	place, ok := c.info.GetOffsetRange(at)
+	if !ok || place.Start < 0 || int(place.Start) > len(c.source) {
+		return ""
+	}
+	// A sign may stand lines above its digits; what is read is bounded by the text's length alone.
+	found := numeral.FindStringSubmatch(string(c.source[place.Start:]))
+	if found == nil {
+		return ""
+	}
+	return found[1] + found[2]
+}
+
+var comparisons = map[string]operator{
+	operators.Equals: equal, operators.NotEquals: notEqual, operators.Less: less,
+	operators.LessEquals: lessOrEqual, operators.Greater: greater, operators.GreaterEquals: greaterOrEqual,
+}
+
+var calculations = map[string]operator{
+	operators.Add: plus, operators.Subtract: subtract, operators.Multiply: times, operators.Divide: divide,
+}
+
+var matchers = map[string]matcher{"startsWith": startsWith, "contains": contains, "endsWith": endsWith}
+
+// call checks operators, functions and methods.
+func (c *checker) call(e ast.Expr) node {
+	call := e.AsCall()
+	name, args := call.FunctionName(), call.Args()
+	if call.IsMemberFunction() {
+		return c.method(e, call.Target(), name, args)
+	}
+	if op, ok := comparisons[name]; ok && len(args) == 2 {
+		return c.comparison(e.ID(), op, args[0], args[1])
+	}
+	if op, ok := calculations[name]; ok && len(args) == 2 {
+		return c.arithmetic(e.ID(), op, args[0], args[1])
+	}
+	switch {
+	case name == operators.In && len(args) == 2:
+		return c.in(e.ID(), args[0], args[1])
+	case (name == operators.LogicalAnd || name == operators.LogicalOr) && len(args) == 2:
+		left, right := c.condition(args[0]), c.condition(args[1])
+		if left == nil || right == nil {
+			return nil
+		}
+		return logic{or: name == operators.LogicalOr, left: left, right: right}
+	case name == operators.LogicalNot && len(args) == 1:
+		if of := c.condition(args[0]); of != nil {
+			return negation{of: of}
+		}
+		return nil
+	case name == operators.Negate && len(args) == 1:
+		if of := c.operand(args[0], "the sign - stands before numbers"); of != nil {
+			return minus{of: of}
+		}
+		return nil
+	case name == operators.Conditional && len(args) == 3:
+		return c.choice(e.ID(), args)
+	case name == operators.Modulo:
+		return c.refuse(e.ID(), "the remainder %% is not offered")
+	case name == operators.Index, name == operators.OptIndex:
+		return c.refuse(e.ID(), "values cannot be indexed with []")
+	}
+	return c.function(e, name, args)
+}
+
+func (c *checker) function(e ast.Expr, name string, args []ast.Expr) node {
+	switch name {
+	case "size", "has":
+		if len(args) != 1 {
+			return c.refuse(e.ID(), "%s takes one value", name)
+		}
+		if name == "size" {
+			return c.size(e.ID(), args[0])
+		}
+		if of := c.value(args[0]); of != nil {
+			return presence{of: of}
+		}
+		return nil
+	case "date", "timestamp":
+		return c.moment(e, name, args)
+	case "matches", "startsWith", "contains", "endsWith":
+		return c.refuse(e.ID(), "%s is written behind its text: name.%s(\"…\")", name, name)
+	}
+	return c.refuse(e.ID(), "there is no function %q; the functions are size, has, date and timestamp", name)
+}
+
+func (c *checker) method(e, target ast.Expr, name string, args []ast.Expr) node {
+	how, ok := matchers[name]
+	switch {
+	case name == "size" && len(args) == 0:
+		return c.size(e.ID(), target)
+	case name == "matches":
+		return c.refuse(e.ID(), "matches is not offered, because the database reads regular expressions in another way; use startsWith, endsWith or contains")
+	case !ok:
+		return c.refuse(e.ID(), "there is no method %q; the methods of a text are startsWith, endsWith, contains and size", name)
+	case len(args) != 1:
+		return c.refuse(e.ID(), "%s takes one text", name)
+	}
+	text, part := c.textOperand(target, name), c.textOperand(args[0], name)
+	if text == nil || part == nil {
+		return nil
+	}
+	return matching{how: how, text: text, part: part}
+}
+
+// textOperand is a text that is not the literal null.
+func (c *checker) textOperand(e ast.Expr, function string) node {
+	n := c.check(e)
+	switch {
+	case n == nil:
+		return nil
+	case n.kind() == schema.KindText:
+		return n
+	case n.kind() == kindNull:
+		return c.refuse(e.ID(), "%s needs a text, and an empty one is none", function)
+	case n.kind() == schema.KindTexts && function == "contains":
+		return c.refuse(e.ID(), "%s is for texts; of a list ask \"…\" in it", function)
+	}
+	return c.refuse(e.ID(), "%s is for texts, and this is %s", function, kindWords[n.kind()])
+}
+
+func (c *checker) size(at int64, arg ast.Expr) node {
+	if arg.Kind() == ast.ListKind {
+		return c.number(at, strconv.Itoa(arg.AsList().Size()))
+	}
+	n := c.check(arg)
+	if n == nil {
+		return nil
+	}
+	if k := n.kind(); k != schema.KindText && k != schema.KindTexts {
+		return c.refuse(at, "size is for texts and lists, and this is %s", kindWords[k])
+	}
+	return counting{of: n}
+}
+
+// moment reads date("…") and timestamp("…"), which take literals only.
+func (c *checker) moment(e ast.Expr, name string, args []ast.Expr) node {
+	if len(args) != 1 || args[0].Kind() != ast.LiteralKind {
+		return c.refuse(e.ID(), "%s takes one text literal: date(\"2026-01-31\"), timestamp(\"2026-01-31T00:00:00Z\")", name)
+	}
+	n, ok := c.literal(args[0]).(literal)
+	if !ok {
+		return nil
+	}
+	kind := schema.KindDate
+	if name == "timestamp" {
+		kind = schema.KindTime
+	}
+	if n.of != schema.KindText {
+		return c.refuse(args[0].ID(), "%s takes one text literal: date(\"2026-01-31\"), timestamp(\"2026-01-31T00:00:00Z\")", name)
+	}
+	return c.adapt(n, kind)
+}
+
+// adapters read a text literal as a value of the kind that stands beside it.
+var adapters = map[schema.Kind]schema.TypeName{
+	schema.KindDate: schema.TypeDate, schema.KindTime: schema.TypeDateTime, schema.KindReference: schema.TypeRelation,
+}
+
+// adapt makes a text literal a value of a kind that is written as a text. Other nodes stay as they are.
+func (c *checker) adapt(n node, kind schema.Kind) node {
+	text, isLiteral := n.(literal)
+	name, isWritten := adapters[kind]
+	if !isLiteral || !isWritten || text.of != schema.KindText {
+		return n
+	}
+	t, _ := schema.TypeOf(name)
+	value, err := t.Decode(nil, text.value)
+	if err != nil {
+		return c.refuse(text.at, "%.60q %s", text.value, err)
+	}
+	return literal{of: kind, value: value, at: text.at}
+}
+
+// pair makes two values one kind, or says that they are not.
+func (c *checker) pair(at int64, left, right node, verb string) (node, node, bool) {
+	if left == nil || right == nil {
+		return nil, nil, false
+	}
+	left, right = c.adapt(left, right.kind()), c.adapt(right, left.kind())
+	if left == nil || right == nil {
+		return nil, nil, false
+	}
+	l, r := left.kind(), right.kind()
+	if l != r && l != kindNull && r != kindNull {
+		c.refuse(at, "cannot %s %s with %s", verb, kindWords[l], kindWords[r])
+		return nil, nil, false
+	}
+	return left, right, true
+}
+
+func (c *checker) comparison(at int64, op operator, first, second ast.Expr) node {
+	if first.Kind() == ast.ListKind || second.Kind() == ast.ListKind {
+		return c.refuse(at, "lists are not compared; ask with in")
+	}
+	left, right, ok := c.pair(at, c.check(first), c.check(second), "compare")
+	if !ok {
+		return nil
+	}
+	if left.kind() == kindNull || right.kind() == kindNull {
+		return c.comparisonWithNull(at, op, left, right)
+	}
+	ordered := op != equal && op != notEqual
+	switch {
+	case left.kind() == schema.KindTexts:
+		return c.refuse(at, "lists are not compared; ask \"…\" in the list")
+	case left.kind() == schema.KindBoolean && ordered:
+		return c.refuse(at, "booleans have no order")
+	}
+	return comparison{op: op, left: left, right: right}
+}
+
+func (c *checker) comparisonWithNull(at int64, op operator, left, right node) node {
+	if op != equal && op != notEqual {
+		return c.refuse(at, "null and the empty text have no order; compare with == or !=")
+	}
+	of := left
+	if of.kind() == kindNull {
+		of = right
+	}
+	return presence{of: of, absent: op == equal}
+}
+
+// operand is a number that is not the literal null.
+func (c *checker) operand(e ast.Expr, rule string) node {
+	n := c.check(e)
+	if n == nil {
+		return nil
+	}
+	if n.kind() != schema.KindNumber {
+		return c.refuse(e.ID(), "%s, and this is %s", rule, kindWords[n.kind()])
+	}
+	return n
+}
+
+func (c *checker) arithmetic(at int64, op operator, first, second ast.Expr) node {
+	const rule = "one calculates with numbers"
+	left, right := c.operand(first, rule), c.operand(second, rule)
+	if left == nil || right == nil {
+		return nil
+	}
+	n := arithmetic{op: op, left: left, right: right}
+	if digitsOf(n).tooMany() {
+		return c.refuse(at, "the result may have more than %d digits before or behind its point", maxDigits)
+	}
+	return n
+}
+
+func (c *checker) choice(at int64, args []ast.Expr) node {
+	condition := c.condition(args[0])
+	then, otherwise, ok := c.pair(at, c.check(args[1]), c.check(args[2]), "choose between")
+	if !ok || condition == nil {
+		return nil
+	}
+	n := choice{condition: condition, then: then, otherwise: otherwise}
+	if n.kind() == kindNull {
+		return c.refuse(at, "null alone has no kind")
+	}
+	return n
+}
+
+// in checks "value in [literals]" and "text in list".
+func (c *checker) in(at int64, first, second ast.Expr) node {
+	of := c.check(first)
+	if second.Kind() == ast.ListKind {
+		return c.membership(at, of, second.AsList().Elements())
+	}
+	list := c.check(second)
+	if of == nil || list == nil {
+		return nil
+	}
+	if list.kind() != schema.KindTexts {
+		return c.refuse(second.ID(), "in needs a list, and this is %s", kindWords[list.kind()])
+	}
+	if of.kind() != schema.KindText {
+		return c.refuse(first.ID(), "a list of texts holds texts, and this is %s", kindWords[of.kind()])
+	}
+	return containment{text: of, list: list}
+}
+
+func (c *checker) membership(at int64, of node, elements []ast.Expr) node {
+	n := membership{of: of}
+	sound := of != nil
+	for _, element := range elements {
+		if !isLiteral(element) {
+			c.refuse(element.ID(), "a list after in holds literals only")
+			sound = false
+			continue
+		}
+		one, ok := c.check(element).(literal)
+		if !ok || of == nil {
+			sound = false
+			continue
+		}
+		switch adapted, _ := c.adapt(one, of.kind()).(literal); {
+		case adapted.value != nil && adapted.of == of.kind():
+			n.values = append(n.values, adapted.value)
+		case one.value == nil:
+			n.null = true
+		case adapted.value != nil: // nil: adapt has said what is wrong
+			c.refuse(element.ID(), "cannot compare %s with %s", kindWords[of.kind()], kindWords[one.of])
+		}
+	}
+	if !sound {
+		return nil
+	}
+	if k := of.kind(); k == kindNull || k == schema.KindTexts {
+		return c.refuse(at, "in looks for a value in a list, and this is %s", kindWords[k])
+	}
+	return n
+}
+
+// isLiteral says whether an element of a list is a literal, or one of the functions that only take one.
+func isLiteral(e ast.Expr) bool {
+	if e.Kind() == ast.CallKind {
+		name := e.AsCall().FunctionName()
+		return !e.AsCall().IsMemberFunction() && (name == "date" || name == "timestamp")
+	}
+	return e.Kind() == ast.LiteralKind
+}
+
+// didYouMean suggests the field whose name is nearest, or nothing.
+func didYouMean(name string, fields []*schema.Field) string {
+	best, nearest := "", max(len(name)/3, 1)+1
+	for _, f := range fields {
+		if d := distance(name, f.Name, nearest); d < nearest {
+			best, nearest = f.Name, d
+		}
+	}
+	if best == "" {
+		return ""
+	}
+	return fmt.Sprintf("; did you mean %q?", best)
+}
+
+// distance is the number of single-character changes between two names; limit or more is limit.
+func distance(a, b string, limit int) int {
+	if len(a)-len(b) >= limit || len(b)-len(a) >= limit {
+		return limit
+	}
+	row := make([]int, len(b)+1)
+	for j := range row {
+		row[j] = j
+	}
+	for i := range len(a) {
+		diagonal := row[0]
+		row[0] = i + 1
+		for j := range len(b) {
+			cost := 1
+			if a[i] == b[j] {
+				cost = 0
+			}
+			diagonal, row[j+1] = row[j+1], min(diagonal+cost, row[j]+1, row[j+1]+1)
+		}
+	}
+	return min(row[len(b)], limit)
+}

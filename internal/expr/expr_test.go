@@ -1,0 +1,350 @@
+package expr_test
+
+import (
+	"errors"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/shopspring/decimal"
+
+	"github.com/kontor-crm/kontor/internal/expr"
+	"github.com/kontor-crm/kontor/internal/fault"
+	"github.com/kontor-crm/kontor/internal/schema"
+	"github.com/kontor-crm/kontor/test/env"
+)
+
+func TestMain(m *testing.M) { env.Main(m) }
+
+// deals is a schema with one object that has a field of every kind.
+func deals(t testing.TB) (*schema.Schema, *schema.Object) {
+	t.Helper()
+	four := 4
+	field := func(name string, kind schema.TypeName) *schema.Field {
+		return &schema.Field{Identity: name, Name: name, Column: name, Type: kind}
+	}
+	customer := field("customer", schema.TypeRelation)
+	customer.Column, customer.Target = "customer_id", "customer"
+	rate := field("rate", schema.TypeDecimal)
+	rate.Precision, rate.Scale = 12, &four
+	partner := field("partner", schema.TypeRelation)
+	partner.Target = "customer"
+	odd := field("order", schema.TypeText)
+	odd.Column = `x_"odd" $1`
+	s, err := schema.Build(&schema.Schema{
+		Format: schema.Format,
+		Objects: []*schema.Object{
+			{Identity: "customer", Name: "customer", Table: "customer", Source: "standard"},
+			{
+				Identity: "deal", Name: "deal", Table: "deal", Source: "standard",
+				Fields: []*schema.Field{
+					field("name", schema.TypeText), field("city", schema.TypeText), field("stage", schema.TypePicklist),
+					field("amount", schema.TypeMoney), rate, field("seats", schema.TypeInteger), field("floor", schema.TypeInteger),
+					field("share", schema.TypePercent), field("done", schema.TypeBoolean), field("hot", schema.TypeBoolean),
+					field("close_date", schema.TypeDate), field("signed_on", schema.TypeDate), field("called_at", schema.TypeDateTime),
+					field("topics", schema.TypeMultiPicklist), customer, partner, odd,
+				},
+			},
+		},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	o, _ := s.Object("deal")
+	return s, o
+}
+
+const (
+	someCustomer  = "0190a1b2-0000-7000-8000-000000000001"
+	otherCustomer = "0190a1b2-0000-7000-8000-00000000000a"
+)
+
+func number(text string) decimal.Decimal { return decimal.RequireFromString(text) }
+
+// record is a Record by field name.
+func record(values map[string]any) expr.Record {
+	return func(f *schema.Field) any { return values[f.Name] }
+}
+
+func TestAnExpressionMeansWhatItSays(t *testing.T) {
+	t.Parallel()
+	s, o := deals(t)
+	full := map[string]any{
+		"name": "上海 Acme", "city": "Berlin", "stage": "won", "amount": number("1200.50"), "rate": number("0.3"), "seats": int64(7),
+		"done": true, "close_date": time.Date(2026, 1, 31, 0, 0, 0, 0, time.UTC), "topics": []string{"a", "b"},
+		"called_at": time.Date(2026, 1, 31, 12, 0, 0, 0, time.UTC), "customer": someCustomer, "order": "x", "number": int64(5),
+	}
+	for text, want := range map[string]any{
+		`0.1 + 0.2 == 0.3`: true,
+		`1.10 == 1.1`:      true,
+		`9007199254740993.0 == 9007199254740992.0`: false,
+		`-0.5 < -0.25`:                                  true,
+		`- 0.5 + 1.0 == 0.5`:                            true,
+		`1e3 == 1000`:                                   true,
+		`0x10 == 16u`:                                   true,
+		`1 / 3 == 0.3333333333333333`:                   true,
+		`2 / 3 == 0.6666666666666667`:                   true,
+		`-2 / 3 == -0.6666666666666667`:                 true,
+		`seats / 2 == 3.5`:                              true,
+		`amount / 0 == null`:                            true,
+		`amount / 0 > 1`:                                false,
+		`amount > 1200`:                                 true,
+		`amount * 2 - 1 >= 2400`:                        true,
+		`rate == 0.30`:                                  true,
+		`share == null`:                                 true,
+		`share > 0`:                                     false,
+		`!(share > 0)`:                                  true,
+		`share != 5`:                                    true,
+		`share + 1 == null`:                             true,
+		`stage == "won"`:                                true,
+		`stage in ["lost", "won"]`:                      true,
+		`stage in []`:                                   false,
+		`share in [1, null]`:                            true,
+		`share in [1]`:                                  false,
+		`"a" in topics`:                                 true,
+		`"c" in topics`:                                 false,
+		`"c" in topics || !("c" in topics)`:             true,
+		`size(topics) == 2`:                             true,
+		`size(name) == 7`:                               true,
+		`name.size() == 7`:                              true,
+		`size([1, 2, 3]) == 3`:                          true,
+		`name.startsWith("上")`:                          true,
+		`name.contains("Acme")`:                         true,
+		`name.endsWith("acme")`:                         false,
+		`partner == ""`:                                 true,
+		`name == ""`:                                    false,
+		`"" == null`:                                    true,
+		`done && !hot`:                                  true,
+		`hot == null`:                                   true,
+		`hot == false`:                                  false,
+		`hot || done`:                                   true,
+		`hot ? "a" == "b" : "a" == "a"`:                 true,
+		`(done ? amount : seats) == 1200.5`:             true,
+		`(hot ? amount : null) == null`:                 true,
+		`close_date == "2026-01-31"`:                    true,
+		`"2026-02-01" > close_date`:                     true,
+		`close_date < date("2026-02-01")`:               true,
+		`close_date in ["2026-01-31"]`:                  true,
+		`close_date in [date("2026-01-30")]`:            false,
+		`called_at >= "2026-01-31T13:00:00+01:00"`:      true,
+		`called_at > timestamp("2026-01-31T12:00:00Z")`: false,
+		`customer == "0190A1B2-0000-7000-8000-000000000001"`:   true,
+		`customer != "0190a1b2-0000-7000-8000-000000000001"`:   false,
+		`customer in ["0190a1b2-0000-7000-8000-000000000001"]`: true,
+		`has(customer) && !has(partner)`:                       true,
+		`customer != partner`:                                  true,
+		`order == "x"`:                                         true,
+		`number == 5 && id == null`:                            true,
+		`"Z" < "a" && "a" < "é" && "é" < "上" && "上" < "😀"`:     true,
+		`hot`:        nil,
+		`amount / 7`: number("171.5"),
+		`seats`:      number("7"),
+		`name`:       "上海 Acme",
+	} {
+		e, err := expr.Compile(s, o, text)
+		if err != nil {
+			t.Errorf("%s: %v", text, err)
+			continue
+		}
+		got, err := e.Eval(record(full))
+		if err != nil {
+			t.Errorf("%s: %v", text, err)
+			continue
+		}
+		if !same(got, want) {
+			t.Errorf("%s is %v, not %v", text, got, want)
+		}
+	}
+}
+
+func same(got, want any) bool {
+	if a, ok := got.(decimal.Decimal); ok {
+		b, ok := want.(decimal.Decimal)
+		return ok && a.Equal(b)
+	}
+	return got == want
+}
+
+func TestAWrongExpressionIsToldWhatAndWhere(t *testing.T) {
+	t.Parallel()
+	s, o := deals(t)
+	for text, want := range map[string]string{
+		``:                              `1:1: the expression is empty`,
+		`stagee == "x"`:                 `1:1: no field "stagee" in deal; did you mean "stage"?`,
+		`zzz == 1`:                      `1:1: no field "zzz" in deal`,
+		"done &&\n  amont > 1":          `2:3: no field "amont" in deal; did you mean "amount"?`,
+		`"上海" == name && nme == "x"`:    `1:17: no field "nme" in deal; did you mean "name"?`,
+		`amount > "big"`:                `1:8: cannot compare a number with a text`,
+		`amount == name`:                `1:8: cannot compare a number with a text`,
+		`close_date > "soon"`:           `1:14: "soon" must be a date, written YYYY-MM-DD`,
+		`close_date > "2026-02-30"`:     `1:14: "2026-02-30" must be a date, written YYYY-MM-DD`,
+		`called_at > "2026-01-31"`:      `1:13: "2026-01-31" must be a moment, written 2006-01-02T15:04:05Z`,
+		`close_date > called_at`:        `1:12: cannot compare a date with a time`,
+		`customer == "acme"`:            `1:13: "acme" must be the id of a record, a UUID`,
+		`amount`:                        `1:1: a condition is needed here, and this is a number`,
+		`amount && done`:                `1:1: a condition is needed here, and this is a number`,
+		`name + "x" == "y"`:             `1:1: one calculates with numbers, and this is a text`,
+		`name.matches("x")`:             `1:13: matches is not offered`,
+		`name.upper() == "X"`:           `1:11: there is no method "upper"`,
+		`lower(name) == "x"`:            `1:6: there is no function "lower"`,
+		`name.startsWith("")`:           `1:17: startsWith needs a text, and an empty one is none`,
+		`amount.startsWith("1")`:        `1:1: startsWith is for texts, and this is a number`,
+		`name < null`:                   `null and the empty text have no order`,
+		`name > ""`:                     `null and the empty text have no order`,
+		`done > hot`:                    `booleans have no order`,
+		`topics == ["a"]`:               `lists are not compared`,
+		`stage in ["won", 1]`:           `1:18: cannot compare a text with a number`,
+		`stage in [name]`:               `1:11: a list after in holds literals only`,
+		`stage in name`:                 `1:10: in needs a list, and this is a text`,
+		`1 in topics`:                   `a list of texts holds texts, and this is a number`,
+		`close_date in ["x"]`:           `1:16: "x" must be a date`,
+		`customer.name == "x"`:          `1:9: an expression reaches the fields of deal only, not those of the customer behind "customer"`,
+		`name.first == "x"`:             `field "name" is a text and has no fields`,
+		`amount % 2 == 0`:               `1:8: the remainder % is not offered`,
+		`topics[0] == "a"`:              `values cannot be indexed`,
+		`topics.exists(t, t == "a")`:    `there is no method "exists"`,
+		`{"a": 1} == 1`:                 `only values, fields, operators and functions`,
+		`b"x" == name`:                  `literals are texts, numbers, true, false and null`,
+		`name == "a\u0000b"`:            `1:9: a text holds no zero character`,
+		`amount = 1`:                    `1:8:`,
+		`amount >`:                      `the expression ends too early`,
+		`amount > 1; DROP TABLE deal`:   `1:11:`,
+		`name == 'x' OR 1`:              `1:13:`,
+		`amount > 99999999999999999999`: `1:10: the whole number is too large`,
+		`amount > 1e999`:                `the number is too large`,
+		`amount > 0e99999999`:           `is too large or too small`,
+		`amount > 1e-99999999`:          `is too large or too small`,
+		`amount > 1e-401`:               `the number has more than 400 digits`,
+		`amount > 1e-9999999999`:        `is too large or too small`,
+		`amount > 1e300 * 1e300`:        `the result may have more than 400 digits`,
+		`name == "` + strings.Repeat("x", 9000) + `"`:               `longer than 8192 bytes`,
+		strings.Repeat("(", 80) + "done" + strings.Repeat(")", 80):  `nested deeper than 64 levels`,
+		strings.Repeat("!(", 80) + "done" + strings.Repeat(")", 80): `nested deeper than 64 levels`,
+		strings.TrimSuffix(strings.Repeat("done||", 1200), "||"):    `more than 1000 parts`,
+		"name == \"\xff\"": `not valid UTF-8`,
+	} {
+		_, err := expr.CompileCondition(s, o, text)
+		if err == nil {
+			t.Errorf("%.60s: nothing is said", text)
+			continue
+		}
+		if !fault.Is(err, fault.Malformed) || !strings.Contains(err.Error(), want) {
+			t.Errorf("%.60s: says %q, not %q", text, err, want)
+		}
+	}
+}
+
+func TestAllProblemsAreSaidAtOnce(t *testing.T) {
+	t.Parallel()
+	s, o := deals(t)
+	_, err := expr.CompileCondition(s, o, `nam == "x" && amount > "y" && sizee(name) > 1`)
+	f, ok := errors.AsType[*fault.Error](err)
+	if !ok || len(f.Violations) != 3 {
+		t.Errorf("says %v", err)
+	}
+}
+
+func TestAnExpressionKnowsItsFieldsAndKind(t *testing.T) {
+	t.Parallel()
+	s, o := deals(t)
+	e, err := expr.Compile(s, o, `amount * rate + amount`)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var names []string
+	for _, f := range e.Fields() {
+		names = append(names, f.Name)
+	}
+	if strings.Join(names, " ") != "amount rate" || e.Kind() != schema.KindNumber || e.Text() != "amount * rate + amount" {
+		t.Errorf("fields %v, kind %s, text %s", names, e.Kind(), e.Text())
+	}
+}
+
+func TestAConditionIsNeverNull(t *testing.T) {
+	t.Parallel()
+	s, o := deals(t)
+	for _, text := range []string{`hot`, `hot ? hot : hot`, `true ? null : hot`} {
+		e, err := expr.CompileCondition(s, o, text)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got, err := e.Eval(record(nil)); got != false || err != nil {
+			t.Errorf("%s is %v, %v for a record without values", text, got, err)
+		}
+	}
+}
+
+func TestAValueOfTheWrongTypeIsAnError(t *testing.T) {
+	t.Parallel()
+	s, o := deals(t)
+	e, err := expr.CompileCondition(s, o, `amount > 1`)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := e.Eval(record(map[string]any{"amount": "12"})); err == nil || fault.Is(err, fault.Malformed) {
+		t.Errorf("says %v", err)
+	}
+}
+
+func TestSQLHoldsNoValues(t *testing.T) {
+	t.Parallel()
+	s, o := deals(t)
+	for text, want := range map[string]string{
+		`name == "x' OR 1=1 --"`: `("t"."name" = $2::text AND "t"."name" IS NOT NULL)`,
+		`order != "x"`:           `("t"."x_""odd"" $1" IS DISTINCT FROM $2::text)`,
+		`seats >= 5`:             `("t"."seats" >= $2::bigint AND "t"."seats" IS NOT NULL)`,
+		`seats >= 5.5`:           `("t"."seats" >= $2::numeric AND "t"."seats" IS NOT NULL)`,
+		`number == 5`:            `("t"."number" = $2::bigint)`,
+		`name < "b"`:             `("t"."name" COLLATE "C" < $2::text AND "t"."name" IS NOT NULL)`,
+		`stage in ["a", "b"]`:    `("t"."stage" = ANY($2::text[]) AND "t"."stage" IS NOT NULL)`,
+		`"a" in topics`:          `("t"."topics" @> ARRAY[$2::text] AND "t"."topics" IS NOT NULL)`,
+		`done && !hot`:           `(("t"."done" IS TRUE) AND (NOT ("t"."hot" IS TRUE)))`,
+		`customer == null`:       `("t"."customer_id" IS NULL)`,
+	} {
+		e, err := expr.CompileCondition(s, o, text)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var args expr.Args
+		args.Add("before")
+		if got := e.SQL(&args, "t"); got != want {
+			t.Errorf("%s is\n%s, not\n%s", text, got, want)
+		}
+	}
+}
+
+func FuzzCompile(f *testing.F) {
+	s, o := deals(f)
+	for _, seed := range []string{
+		`amount > 1 && name.startsWith("a")`, `stage in ["a", null]`, `-1.5e3 / seats`, `"a" in topics ? 1 : 2`, `date("2026-01-01") < close_date`,
+		`((((`, `a.b.c[1]{x: 2}`, "\"\\u00", "`x`", `1e-1`, `!!-1`, `- // x
+ 5.5 == 1`, `.name == r'x'`, `x{a:1}`, `0x`, `1u`, `'''x'''`,
+	} {
+		f.Add(seed)
+	}
+	f.Fuzz(func(t *testing.T, text string) {
+		e, err := expr.Compile(s, o, text)
+		if err != nil {
+			if !fault.Is(err, fault.Malformed) || err.Error() == "" {
+				t.Fatalf("%q: %v", text, err)
+			}
+			return
+		}
+		if _, err := e.Eval(record(nil)); err != nil {
+			t.Fatalf("%q: %v", text, err)
+		}
+		var args expr.Args
+		if sql := e.SQL(&args, "t"); sql == "" || strings.Count(sql, "(") != strings.Count(sql, ")") {
+			t.Fatalf("%q is %s", text, sql)
+		}
+	})
+}
+
+func BenchmarkCompile(b *testing.B) {
+	s, o := deals(b)
+	for b.Loop() {
+		if _, err := expr.CompileCondition(s, o, `stage == "won" && amount > 1000 && name.startsWith("A")`); err != nil {
+			b.Fatal(err)
+		}
+	}
+}

@@ -1,0 +1,88 @@
+package expr
+
+import (
+	"fmt"
+
+	"github.com/shopspring/decimal"
+
+	"github.com/kontor-crm/kontor/internal/schema"
+)
+
+// quotientScale is the number of digits behind the point to which a quotient is rounded.
+const quotientScale = 16
+
+// maxDigits bounds the digits before and behind the point of every number that
+// an expression can come to. Far over what fields hold, and so that the longest
+// division fits into what PostgreSQL computes exactly (1000 digits behind the point).
+const maxDigits = 400
+
+// digits are the most that a number can have before and behind its point. They
+// are known before any value is: so no record makes a computation grow.
+type digits struct{ before, behind int }
+
+func (d digits) tooMany() bool { return d.before > maxDigits || d.behind > maxDigits }
+
+func digitsOf(n node) digits {
+	switch n := n.(type) {
+	case literal:
+		number, ok := n.value.(decimal.Decimal)
+		if !ok {
+			return digits{}
+		}
+		return digitsOfNumber(number)
+	case reading:
+		return digitsOfField(n.field)
+	case minus:
+		return digitsOf(n.of)
+	case counting:
+		return digits{before: 10}
+	case choice:
+		return digitsOf(n.then).or(digitsOf(n.otherwise))
+	case arithmetic:
+		return digitsOfResult(n.op, digitsOf(n.left), digitsOf(n.right))
+	}
+	return digits{}
+}
+
+func (d digits) or(other digits) digits {
+	return digits{before: max(d.before, other.before), behind: max(d.behind, other.behind)}
+}
+
+func digitsOfNumber(number decimal.Decimal) digits {
+	exponent := int(number.Exponent())
+	return digits{before: max(number.NumDigits()+exponent, 1), behind: max(-exponent, 0)}
+}
+
+func digitsOfField(f *schema.Field) digits {
+	var precision, scale int
+	if n, err := fmt.Sscanf(string(f.Storage()), "numeric(%d,%d)", &precision, &scale); err == nil && n == 2 {
+		return digits{before: precision - scale, behind: scale}
+	}
+	return digits{before: 19} // bigint and integer
+}
+
+func digitsOfResult(op operator, left, right digits) digits {
+	switch op {
+	case times:
+		return digits{before: left.before + right.before, behind: left.behind + right.behind}
+	case divide:
+		// The least divisor has its only digit at the very end.
+		return digits{before: left.before + right.behind + 1, behind: quotientScale}
+	}
+	both := left.or(right)
+	both.before++
+	return both
+}
+
+// dividendScale is the number of digits behind the point to which PostgreSQL
+// must compute a quotient before it is rounded to quotientScale, so that
+// rounding twice gives what rounding once does.
+//
+// It goes wrong only when the quotient q lies so close to a value h half way
+// between two results that the first rounding moves it onto h. But with h =
+// (2k+1)/(2·10^16), |a/b - h| = |2·10^16·a - (2k+1)·b| / (2·10^16·|b|): what
+// stands above is a whole number of units of the last digit of a or b, and not
+// 0, and |b| < 10^before. So the distance is more than 10^-(behind+16+before+1).
+func dividendScale(left, right digits) int {
+	return max(left.behind, right.behind) + quotientScale + right.before + 2
+}
