@@ -1,0 +1,155 @@
+package crm
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/kontor-crm/kontor/internal/fault"
+	"github.com/kontor-crm/kontor/internal/query"
+	"github.com/kontor-crm/kontor/internal/schema"
+)
+
+// Create makes a record. The body is as encoding/json gives it, numbers as
+// json.Number. What the model has against it is one Invalid fault with all places.
+func (r *Records) Create(ctx context.Context, object string, body map[string]any) (*Record, error) {
+	o, err := r.object(object)
+	if err != nil {
+		return nil, err
+	}
+	id, err := r.NewID()
+	if err != nil {
+		return nil, fmt.Errorf("making an id: %w", err)
+	}
+	var created *Record
+	err = r.Runner.InTransaction(ctx, func(ctx context.Context, tx Tx) error {
+		w, at := decode(o, body), r.now()
+		live, err := r.liveTargets(ctx, tx, w)
+		if err != nil {
+			return err
+		}
+		changed := decide(r.Compiler.Schema(), o, w, facts{live: live, now: at})
+		if err := w.fault(); err != nil {
+			return err
+		}
+		done := &write{object: o, id: id, operation: query.OperationCreate, changed: changed}
+		if err := r.carryOut(ctx, tx, at, done); err != nil {
+			return err
+		}
+		created = done.result()
+		return nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	return created, nil
+}
+
+// Update changes the fields that the body names; null takes a value away. A
+// change that changes nothing writes nothing and leaves the version.
+func (r *Records) Update(ctx context.Context, object, id string, body map[string]any, match Match) (*Record, error) {
+	o, err := r.object(object)
+	if err != nil {
+		return nil, err
+	}
+	return r.update(ctx, o, id, match, query.OperationUpdate, func() *wish { return decode(o, body) })
+}
+
+// Move brings a record into a stage of its object's pipeline.
+func (r *Records) Move(ctx context.Context, object, id, stage string, match Match) (*Record, error) {
+	o, err := r.object(object)
+	if err != nil {
+		return nil, err
+	}
+	pipelines := r.Compiler.Schema().PipelinesOf(o)
+	if len(pipelines) == 0 {
+		return nil, fault.New(fault.Invalid, "%s has no pipeline to move in", o.Name)
+	}
+	field, ok := o.FieldByIdentity(pipelines[0].Field)
+	if !ok {
+		return nil, fmt.Errorf("the pipeline %q has no field", pipelines[0].Identity)
+	}
+	if _, ok := pipelines[0].Stage(stage); !ok {
+		return nil, fault.At("stage", "the pipeline %q has no stage %q%s", pipelines[0].Identity, shortened(stage),
+			didYouMean(stage, stageKeys(pipelines[0])))
+	}
+	return r.update(ctx, o, id, match, query.OperationMove, func() *wish {
+		w := newWish()
+		w.given[field] = stage
+		return w
+	})
+}
+
+func stageKeys(p *schema.Pipeline) []string {
+	keys := make([]string, 0, len(p.Stages))
+	for _, stage := range p.Stages {
+		keys = append(keys, stage.Key)
+	}
+	return keys
+}
+
+// update locks the record, decides and writes.
+func (r *Records) update(
+	ctx context.Context, o *schema.Object, id string, match Match, operation query.Operation, wished func() *wish,
+) (*Record, error) {
+	var updated *Record
+	err := r.Runner.InTransaction(ctx, func(ctx context.Context, tx Tx) error {
+		before, err := r.lock(ctx, tx, o, id)
+		if err != nil {
+			return err
+		}
+		if err := match.check(before.version); err != nil {
+			return err
+		}
+		w, at := wished(), r.now()
+		live, err := r.liveTargets(ctx, tx, w)
+		if err != nil {
+			return err
+		}
+		changed := decide(r.Compiler.Schema(), o, w, facts{before: before.values, live: live, now: at})
+		if err := w.fault(); err != nil {
+			return err
+		}
+		if len(changed) == 0 {
+			updated = before.record(id)
+			return nil
+		}
+		done := &write{object: o, id: id, operation: operation, version: before.version, before: before.values, changed: changed}
+		if err := r.carryOut(ctx, tx, at, done); err != nil {
+			return err
+		}
+		updated = done.result()
+		return nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	return updated, nil
+}
+
+// Delete takes a record out of use. It stays in the database, and records that
+// point to it go on doing so.
+func (r *Records) Delete(ctx context.Context, object, id string, match Match) error {
+	o, err := r.object(object)
+	if err != nil {
+		return err
+	}
+	if o.Identity == schema.ObjectUser && id == r.Actor.Principal.UserID {
+		return fault.New(fault.Conflict, "nobody can delete themselves")
+	}
+	return r.Runner.InTransaction(ctx, func(ctx context.Context, tx Tx) error {
+		before, err := r.lock(ctx, tx, o, id)
+		if err != nil {
+			return err
+		}
+		if err := match.check(before.version); err != nil {
+			return err
+		}
+		return r.carryOut(ctx, tx, r.now(), &write{
+			object: o, id: id, operation: query.OperationDelete, version: before.version, before: before.values,
+		})
+	})
+}
+
+// now is the time of a write, to the microsecond as PostgreSQL keeps it.
+func (r *Records) now() time.Time { return r.Clock().UTC().Truncate(time.Microsecond) }

@@ -1,0 +1,211 @@
+package crm
+
+import (
+	"maps"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/kontor-crm/kontor/internal/query"
+	"github.com/kontor-crm/kontor/internal/schema"
+)
+
+// The fields that follow a change of the stage, where an object has them.
+const (
+	identityEnteredStageAt = "entered_stage_at"
+	identityProbability    = "probability"
+)
+
+// facts is what a decision needs to know of the database.
+type facts struct {
+	// before is the record as it is; nil for a new one.
+	before query.Values
+	// live says whether the target of a relation is there.
+	live targets
+	now  time.Time
+}
+
+// targets are the live records among those that relations point to.
+type targets map[string]bool // identity of the object + "/" + id
+
+func targetKey(object, id string) string { return object + "/" + id }
+
+// decide says which fields a wish changes. What the model has against it is
+// added to the wish. It is the one place for the rules of a write, whichever
+// way it comes: request, move or line of a file.
+func decide(s *schema.Schema, object *schema.Object, w *wish, known facts) query.Values {
+	d := decision{schema: s, object: object, wish: w, facts: known, after: maps.Clone(known.before)}
+	if d.after == nil {
+		d.after = query.Values{}
+		d.fillDefaults()
+	}
+	maps.Copy(d.after, w.given)
+	d.fillCurrency()
+	d.checkStages()
+	d.checkRequired()
+	d.checkRelations()
+	return d.changes()
+}
+
+// decision is the state of one decide.
+type decision struct {
+	schema *schema.Schema
+	object *schema.Object
+	wish   *wish
+	facts
+	after query.Values
+}
+
+func (d *decision) isNew() bool { return d.before == nil }
+
+// asked says whether the wish names the field.
+func (d *decision) asked(f *schema.Field) bool {
+	_, ok := d.wish.given[f]
+	return ok || d.wish.refused[f]
+}
+
+// fillDefaults gives a new record the values that the wish does not name. A
+// record starts in the first stage of its pipeline.
+func (d *decision) fillDefaults() {
+	for _, f := range d.object.Fields {
+		if f.Default == nil {
+			continue
+		}
+		if value, err := f.Parse(*f.Default); err == nil { // the compiler has checked it
+			d.after[f] = value
+		}
+	}
+	for _, p := range d.schema.PipelinesOf(d.object) {
+		if f, ok := d.object.FieldByIdentity(p.Field); ok && d.after[f] == nil && len(p.Stages) > 0 {
+			d.after[f] = p.Stages[0].Key
+		}
+	}
+}
+
+// fillCurrency gives a record with amounts the organisation's currency when it names none.
+func (d *decision) fillCurrency() {
+	f, ok := d.object.Field(schema.FieldCurrency)
+	if !ok || !f.System || d.after[f] != nil || d.wish.refused[f] {
+		return
+	}
+	money := func(f *schema.Field) bool { return f.Type == schema.TypeMoney && d.wish.given[f] != nil }
+	if d.isNew() || d.asked(f) || slices.ContainsFunc(d.object.Fields, money) {
+		d.after[f] = d.schema.Organisation.Currency
+	}
+}
+
+// checkStages holds each change of a stage against its gate and the allowed moves.
+func (d *decision) checkStages() {
+	for _, p := range d.schema.PipelinesOf(d.object) {
+		f, ok := d.object.FieldByIdentity(p.Field)
+		if !ok || d.wish.refused[f] || equal(d.before[f], d.after[f]) {
+			continue
+		}
+		if d.after[f] == nil {
+			d.wish.refuse(f, "must have a value: the record is in the pipeline %q", p.Identity)
+			continue
+		}
+		if to, ok := p.Stage(canonical(d.after[f])); ok {
+			d.enter(p, f, to)
+		}
+	}
+}
+
+func (d *decision) enter(p *schema.Pipeline, f *schema.Field, to *schema.Stage) {
+	from, ok := p.Stage(canonical(d.before[f]))
+	if !d.isNew() && ok && !from.Allows(to.Key) {
+		d.wish.refuse(f, "cannot move from %q to %q; allowed: %s", from.Key, to.Key, allowedMoves(from))
+	}
+	d.follow(identityEnteredStageAt, func(f *schema.Field) (any, bool) {
+		return d.now.UTC().Truncate(time.Microsecond), f.Type == schema.TypeDateTime
+	})
+	d.follow(identityProbability, func(f *schema.Field) (any, bool) {
+		value, err := f.Parse(strconv.Itoa(to.Probability))
+		return value, err == nil && f.Kind() == schema.KindNumber
+	})
+	for _, identity := range to.Required {
+		required, ok := d.object.FieldByIdentity(identity)
+		if ok && d.after[required] == nil && !d.wish.refused[required] {
+			d.wish.refuse(required, "must have a value before the record enters the stage %q", to.Key)
+		}
+	}
+}
+
+func allowedMoves(from *schema.Stage) string {
+	if len(from.AllowedMoves) == 0 {
+		return "none"
+	}
+	return strings.Join(from.AllowedMoves, ", ")
+}
+
+// follow sets a field that follows the stage, unless the wish sets it.
+func (d *decision) follow(identity string, value func(*schema.Field) (any, bool)) {
+	f, ok := d.object.FieldByIdentity(identity)
+	if !ok || f.Custom || d.asked(f) {
+		return
+	}
+	if v, ok := value(f); ok {
+		d.after[f] = v
+	}
+}
+
+// checkRequired refuses a new record without a required value, and a change
+// that takes one away. A record that never had it, because the field became
+// required later, can still be changed.
+func (d *decision) checkRequired() {
+	for _, f := range d.object.Fields {
+		if !f.Required || d.after[f] != nil || d.wish.refused[f] {
+			continue
+		}
+		if d.isNew() || d.asked(f) {
+			d.wish.refuse(f, "is required")
+		}
+	}
+}
+
+// checkRelations refuses pointers to records that are not there.
+func (d *decision) checkRelations() {
+	for f, value := range d.wish.given {
+		id, ok := value.(string)
+		if f.Type != schema.TypeRelation || !ok || equal(d.before[f], value) || d.live[targetKey(f.Target, id)] {
+			continue
+		}
+		d.wish.refuse(f, "there is no %s with the id %q", targetName(d.schema, f), id)
+	}
+}
+
+func targetName(s *schema.Schema, f *schema.Field) string {
+	if target, ok := s.ObjectByIdentity(f.Target); ok {
+		return target.Name
+	}
+	return f.Target
+}
+
+// changes are the fields whose value becomes another.
+func (d *decision) changes() query.Values {
+	changed := query.Values{}
+	for f, value := range d.after {
+		if !equal(d.before[f], value) {
+			changed[f] = value
+		}
+	}
+	return changed
+}
+
+// relationsOf are the ids that the wishes' relations point to, by identity of the target.
+func relationsOf(wishes ...*wish) map[string][]any {
+	found := map[string][]any{}
+	seen := map[string]bool{}
+	for _, w := range wishes {
+		for f, value := range w.given {
+			id, ok := value.(string)
+			if f.Type != schema.TypeRelation || !ok || seen[targetKey(f.Target, id)] {
+				continue
+			}
+			seen[targetKey(f.Target, id)] = true
+			found[f.Target] = append(found[f.Target], id)
+		}
+	}
+	return found
+}

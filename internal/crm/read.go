@@ -1,0 +1,118 @@
+package crm
+
+import (
+	"context"
+	"slices"
+	"strconv"
+
+	"github.com/kontor-crm/kontor/internal/fault"
+	"github.com/kontor-crm/kontor/internal/query"
+	"github.com/kontor-crm/kontor/internal/schema"
+)
+
+// Page is a part of a list.
+type Page struct {
+	// Items is a JSON array of records.
+	Items []byte
+	// Next is the cursor of the next page; empty on the last one.
+	Next string
+	// Count is the number of all records, nil when it was not asked for.
+	Count *int64
+}
+
+// List is a page of an object's records.
+func (r *Records) List(ctx context.Context, request query.ListRequest) (*Page, error) {
+	list, err := r.Compiler.List(r.Actor.Access(), request)
+	if err != nil {
+		return nil, err
+	}
+	page := &Page{Items: []byte{'['}}
+	var last [][]byte
+	rows := 0
+	err = r.Runner.Query(ctx, list.Statement, func(row [][]byte) error {
+		if rows++; rows > list.Limit {
+			page.Next = list.Next(last)
+			return nil
+		}
+		if rows > 1 {
+			page.Items = append(page.Items, ',')
+		}
+		page.Items = query.EncodeRow(page.Items, list.Statement.Columns, row)
+		if rows == list.Limit {
+			last = cloneRow(row)
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	page.Items = append(page.Items, ']')
+	if list.Count != nil {
+		if page.Count, err = r.count(ctx, *list.Count); err != nil {
+			return nil, err
+		}
+	}
+	return page, nil
+}
+
+func (r *Records) count(ctx context.Context, statement query.Statement) (*int64, error) {
+	var count int64
+	err := r.Runner.Query(ctx, statement, func(row [][]byte) error {
+		var err error
+		count, err = strconv.ParseInt(string(row[0]), 10, 64)
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	return &count, nil
+}
+
+// Get is one live record with the fields of those names; no names are all fields.
+func (r *Records) Get(ctx context.Context, object, id string, fields []string) (*Record, error) {
+	o, err := r.object(object)
+	if err != nil {
+		return nil, err
+	}
+	statement, err := r.Compiler.Get(r.Actor.Access(), o, id, fields)
+	if err != nil {
+		return nil, err
+	}
+	record := &Record{ID: id}
+	err = r.Runner.Query(ctx, statement, func(row [][]byte) error {
+		record.JSON = query.EncodeRow(nil, statement.Columns, row)
+		record.Version = versionIn(o, statement.Columns, row)
+		return nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	if record.JSON == nil {
+		return nil, notFound(o, id)
+	}
+	return record, nil
+}
+
+func notFound(object *schema.Object, id string) error {
+	return fault.New(fault.NotFound, "there is no %s with the id %q", object.Name, shortened(id))
+}
+
+// versionIn is the record's version in the row, 0 when the row has none.
+func versionIn(object *schema.Object, columns []query.Column, row [][]byte) int64 {
+	field, _ := object.Field(schema.FieldVersion)
+	for i, column := range columns {
+		if column.Field == field && len(column.Path) == 1 {
+			version, _ := strconv.ParseInt(string(row[i]), 10, 64) // PostgreSQL's own integer
+			return version
+		}
+	}
+	return 0
+}
+
+func cloneRow(row [][]byte) [][]byte {
+	clone := make([][]byte, len(row))
+	for i, value := range row {
+		clone[i] = slices.Clone(value)
+	}
+	return clone
+}

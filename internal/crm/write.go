@@ -1,0 +1,166 @@
+package crm
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/kontor-crm/kontor/internal/fault"
+	"github.com/kontor-crm/kontor/internal/query"
+	"github.com/kontor-crm/kontor/internal/schema"
+)
+
+// write is one decided write and, when it is done, its result.
+type write struct {
+	object    *schema.Object
+	id        string
+	operation query.Operation
+	// version is the one that the write changes; 0 for a new record.
+	version int64
+	before  query.Values
+	changed query.Values
+	// row is the record afterwards, by columns.
+	row     [][]byte
+	columns []query.Column
+}
+
+// result is the record as the write left it.
+func (w *write) result() *Record {
+	return &Record{ID: w.id, Version: w.version + 1, JSON: query.EncodeRow(nil, w.columns, w.row)}
+}
+
+// carryOut does the writes, with their history and outbox, in one round trip.
+// Every write of records goes through here.
+func (r *Records) carryOut(ctx context.Context, tx Tx, at time.Time, writes ...*write) error {
+	if len(writes) == 0 {
+		return nil
+	}
+	statements := make([]query.Statement, 0, len(writes)+2)
+	changes := make([]query.Change, 0, len(writes))
+	for _, w := range writes {
+		statement, err := r.statement(w, at)
+		if err != nil {
+			return err
+		}
+		w.columns = statement.Columns
+		statements = append(statements, statement)
+		changes = append(changes, r.change(w, at))
+	}
+	statements = append(statements, r.Compiler.History(changes...), r.Compiler.Outbox(changes...))
+	err := tx.Batch(ctx, statements, func(i int, row [][]byte) error {
+		if i < len(writes) {
+			writes[i].row = cloneRow(row)
+		}
+		return nil
+	})
+	if err != nil {
+		return r.explain(err, writes)
+	}
+	for _, w := range writes {
+		if w.row == nil {
+			return fault.New(fault.Conflict, "the %s %q was changed by somebody else at the same time; try again", w.object.Name, w.id)
+		}
+	}
+	return nil
+}
+
+func (r *Records) statement(w *write, at time.Time) (query.Statement, error) {
+	access, by := r.Actor.Access(), r.Actor.Principal.UserID
+	switch w.operation {
+	case query.OperationCreate:
+		return r.Compiler.Insert(access, w.object, w.id, w.changed, by, at)
+	case query.OperationUpdate, query.OperationMove:
+		return r.Compiler.Update(access, w.object, w.id, w.version, w.changed, by, at)
+	case query.OperationDelete:
+		return r.Compiler.Delete(access, w.object, w.id, w.version, by, at)
+	}
+	return query.Statement{}, fmt.Errorf("there is no write %q", w.operation)
+}
+
+func (r *Records) change(w *write, at time.Time) query.Change {
+	change := query.Change{
+		At: at, Object: w.object, ID: w.id, Version: w.version + 1, Operation: w.operation,
+		Actor: r.Actor.Principal.UserID, Channel: r.Actor.Channel, RequestID: r.Actor.RequestID,
+	}
+	if w.operation != query.OperationDelete {
+		change.Changes = appendChanges(nil, w.object, w.before, w.changed)
+	}
+	return change
+}
+
+// locked is a record that nobody else can change until the transaction ends.
+type locked struct {
+	values  query.Values
+	version int64
+	row     [][]byte
+	columns []query.Column
+}
+
+func (l *locked) record(id string) *Record {
+	return &Record{ID: id, Version: l.version, JSON: query.EncodeRow(nil, l.columns, l.row)}
+}
+
+// lock reads the record and keeps it from changing; without it the fault is NotFound.
+func (r *Records) lock(ctx context.Context, tx Tx, object *schema.Object, id string) (*locked, error) {
+	statement, err := r.Compiler.Lock(r.Actor.Access(), object, id)
+	if err != nil {
+		return nil, err
+	}
+	var found *locked
+	err = tx.Query(ctx, statement, func(row [][]byte) error {
+		found, err = readLocked(object, statement.Columns, row)
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	if found == nil {
+		return nil, notFound(object, id)
+	}
+	return found, nil
+}
+
+func readLocked(object *schema.Object, columns []query.Column, row [][]byte) (*locked, error) {
+	values, err := query.DecodeRow(columns, row)
+	if err != nil {
+		return nil, fmt.Errorf("reading a %s: %w", object.Name, err)
+	}
+	return &locked{values: values, version: versionIn(object, columns, row), row: cloneRow(row), columns: columns}, nil
+}
+
+// liveTargets looks up the records that the wishes' relations point to, a query for each object.
+func (r *Records) liveTargets(ctx context.Context, tx Tx, wishes ...*wish) (targets, error) {
+	live := targets{}
+	for identity, ids := range relationsOf(wishes...) {
+		target, ok := r.Compiler.Schema().ObjectByIdentity(identity)
+		if !ok {
+			continue
+		}
+		field, _ := target.Field(schema.FieldID)
+		err := r.findBy(ctx, tx, target, field, ids, func(id string, _ any) {
+			live[targetKey(identity, id)] = true
+		})
+		if err != nil {
+			return nil, fmt.Errorf("looking up %s: %w", target.Name, err)
+		}
+	}
+	return live, nil
+}
+
+// findBy gives the ids of the records whose field has one of the values.
+func (r *Records) findBy(
+	ctx context.Context, tx Tx, object *schema.Object, field *schema.Field, values []any, found func(id string, value any),
+) error {
+	statement, err := r.Compiler.FindBy(r.Actor.Access(), object, field, values)
+	if err != nil {
+		return err
+	}
+	return tx.Query(ctx, statement, func(row [][]byte) error {
+		decoded, err := query.DecodeRow(statement.Columns, row)
+		if err != nil {
+			return err
+		}
+		found(string(row[0]), decoded[field])
+		return nil
+	})
+}

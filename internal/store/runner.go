@@ -1,0 +1,105 @@
+package store
+
+import (
+	"context"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
+
+	"github.com/kontor-crm/kontor/internal/crm"
+	"github.com/kontor-crm/kontor/internal/query"
+)
+
+// runner runs statements; it is a crm.Runner.
+type runner struct{ connections *connections }
+
+// Query runs one statement outside of a transaction.
+func (r *runner) Query(ctx context.Context, statement query.Statement, each func(row [][]byte) error) error {
+	return r.connections.use(ctx, func(connection *pgxpool.Conn) error {
+		return run(ctx, connection, statement, each)
+	})
+}
+
+// InTransaction runs f in a transaction, which is committed when f returns nil.
+func (r *runner) InTransaction(ctx context.Context, f func(ctx context.Context, tx crm.Tx) error) error {
+	return r.connections.use(ctx, func(connection *pgxpool.Conn) error {
+		var failed error
+		err := pgx.BeginFunc(ctx, connection, func(tx pgx.Tx) error {
+			failed = f(ctx, &transaction{tx})
+			return failed
+		})
+		if failed != nil {
+			return failed
+		}
+		return translate(err)
+	})
+}
+
+// transaction is a crm.Tx.
+type transaction struct{ tx pgx.Tx }
+
+// Query runs one statement.
+func (t *transaction) Query(ctx context.Context, statement query.Statement, each func(row [][]byte) error) error {
+	return run(ctx, t.tx, statement, each)
+}
+
+// Batch runs statements in order and in one round trip.
+func (t *transaction) Batch(
+	ctx context.Context, statements []query.Statement, each func(statement int, row [][]byte) error,
+) error {
+	batch := &pgx.Batch{}
+	for _, statement := range statements {
+		batch.Queue(statement.SQL, statement.Args...)
+	}
+	results := t.tx.SendBatch(ctx, batch)
+	for i := range statements {
+		rows, err := results.Query()
+		if err == nil {
+			err = read(rows, func(row [][]byte) error { return each(i, row) })
+		}
+		if err != nil {
+			_ = results.Close() // it repeats the error
+			return translate(err)
+		}
+	}
+	return translate(results.Close())
+}
+
+// Savepoint runs f; when f fails, what it did is undone and the transaction goes on.
+func (t *transaction) Savepoint(ctx context.Context, f func(ctx context.Context) error) error {
+	inner, err := t.tx.Begin(ctx)
+	if err != nil {
+		return translate(err)
+	}
+	if err := f(ctx); err != nil {
+		if undone := inner.Rollback(ctx); undone != nil {
+			return translate(undone)
+		}
+		return err
+	}
+	return translate(inner.Commit(ctx))
+}
+
+// querier is a connection or a transaction.
+type querier interface {
+	Query(ctx context.Context, sql string, args ...any) (pgx.Rows, error)
+}
+
+func run(ctx context.Context, q querier, statement query.Statement, each func(row [][]byte) error) error {
+	rows, err := q.Query(ctx, statement.SQL, statement.Args...)
+	if err != nil {
+		return translate(err)
+	}
+	return translate(read(rows, each))
+}
+
+// read gives the rows one by one; an error of each ends the reading.
+func read(rows pgx.Rows, each func(row [][]byte) error) error {
+	defer rows.Close()
+	for rows.Next() {
+		if err := each(rows.RawValues()); err != nil {
+			return err
+		}
+	}
+	return rows.Err()
+}

@@ -1,0 +1,72 @@
+package store
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
+
+	"github.com/kontor-crm/kontor/internal/auth"
+	"github.com/kontor-crm/kontor/internal/schema"
+)
+
+// sessions keeps credentials and sessions; it is an auth.Store.
+type sessions struct{ connections *connections }
+
+// Credential is the one of an e-mail address in lower case.
+func (s *sessions) Credential(ctx context.Context, email string) (auth.Credential, bool, error) {
+	var c auth.Credential
+	found, err := s.one(ctx, `
+		SELECT c.user_id::text, u.name, c.email, c.administrator, c.password_hash
+		FROM kontor.credential c JOIN crm."user" u ON u.id = c.user_id AND u.deleted_at IS NULL
+		WHERE lower(c.email) = $1`, []any{email},
+		&c.Principal.UserID, &c.Principal.Name, &c.Principal.Email, &c.Principal.Administrator, &c.PasswordHash)
+	return c, found, err
+}
+
+// CreateSession keeps a session and removes the user's ended ones.
+func (s *sessions) CreateSession(ctx context.Context, tokenHash []byte, userID string, now, expires time.Time) error {
+	return s.connections.use(ctx, func(connection *pgxpool.Conn) error {
+		_, err := connection.Exec(ctx, `
+			WITH ended AS (DELETE FROM kontor.session WHERE user_id = $2 AND expires_at <= $3)
+			INSERT INTO kontor.session (token_hash, user_id, created_at, expires_at) VALUES ($1, $2, $3, $4)`,
+			tokenHash, userID, now, expires)
+		return translate(err)
+	})
+}
+
+// Session is the principal of a session that has not ended.
+func (s *sessions) Session(ctx context.Context, tokenHash []byte, now time.Time) (schema.Principal, bool, error) {
+	var p schema.Principal
+	found, err := s.one(ctx, `
+		SELECT c.user_id::text, u.name, c.email, c.administrator
+		FROM kontor.session s
+		JOIN kontor.credential c ON c.user_id = s.user_id
+		JOIN crm."user" u ON u.id = c.user_id AND u.deleted_at IS NULL
+		WHERE s.token_hash = $1 AND s.expires_at > $2`, []any{tokenHash, now},
+		&p.UserID, &p.Name, &p.Email, &p.Administrator)
+	return p, found, err
+}
+
+// EndSession removes a session.
+func (s *sessions) EndSession(ctx context.Context, tokenHash []byte) error {
+	return s.connections.use(ctx, func(connection *pgxpool.Conn) error {
+		_, err := connection.Exec(ctx, `DELETE FROM kontor.session WHERE token_hash = $1`, tokenHash)
+		return translate(err)
+	})
+}
+
+// one reads at most one row.
+func (s *sessions) one(ctx context.Context, sql string, args []any, into ...any) (found bool, err error) {
+	err = s.connections.use(ctx, func(connection *pgxpool.Conn) error {
+		err := connection.QueryRow(ctx, sql, args...).Scan(into...)
+		if errors.Is(err, pgx.ErrNoRows) {
+			return nil
+		}
+		found = err == nil
+		return translate(err)
+	})
+	return found, err
+}
