@@ -1,11 +1,13 @@
 package secret
 
 import (
+	"errors"
 	"fmt"
 	"log/slog"
 	"net"
 	"net/url"
 	"strconv"
+	"strings"
 )
 
 // Connection says how to reach one database of a PostgreSQL server, and as whom.
@@ -66,3 +68,33 @@ func (c Connection) GoString() string { return c.String() }
 
 // LogValue is String.
 func (c Connection) LogValue() slog.Value { return slog.StringValue(c.String()) }
+
+// ParseURL reads a connection in libpq's form, postgres://role:password@host:port/database?sslmode=….
+// Its errors never repeat the text, which holds a password.
+func ParseURL(text string) (Connection, error) {
+	u, err := url.Parse(text)
+	if err != nil || u.Scheme != "postgres" && u.Scheme != "postgresql" {
+		return Connection{}, errors.New("not a URL of the form postgres://role:password@host:port/database")
+	}
+	c := Connection{Host: u.Hostname(), Port: defaultPort, Database: strings.TrimPrefix(u.Path, "/"), SSLMode: u.Query().Get("sslmode")}
+	if u.User != nil {
+		c.User = u.User.Username()
+		c.Password, _ = u.User.Password()
+	}
+	port := u.Port()
+	if host := u.Query().Get("host"); host != "" {
+		c.Host, port = host, u.Query().Get("port")
+	}
+	if port != "" {
+		if c.Port, err = strconv.Atoi(port); err != nil {
+			return Connection{}, errors.New("the URL's port is not a number")
+		}
+	}
+	if c.Host == "" || c.Database == "" || c.User == "" {
+		return Connection{}, errors.New("the URL lacks a host, a database or a role")
+	}
+	return c, nil
+}
+
+// defaultPort is PostgreSQL's.
+const defaultPort = 5432

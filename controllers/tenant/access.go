@@ -1,0 +1,174 @@
+package tenant
+
+import (
+	"context"
+	"fmt"
+	"strconv"
+	"strings"
+
+	corev1 "k8s.io/api/core/v1"
+	rbacv1 "k8s.io/api/rbac/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
+	"sigs.k8s.io/controller-runtime/pkg/controller/controllerutil"
+
+	crmv1 "github.com/kontor-crm/kontor/api/v1alpha1"
+	"github.com/kontor-crm/kontor/internal/fault"
+	"github.com/kontor-crm/kontor/internal/reconcile"
+	"github.com/kontor-crm/kontor/internal/secret"
+)
+
+// TenantSecretsRole is the one ClusterRole that the operator may bind: it lets
+// it keep the Secrets of a tenant's namespace.
+const TenantSecretsRole = "kontor-tenant-secrets"
+
+// access makes the first administrator and the reporting account, once each,
+// and writes their passwords into Secrets of the tenant's namespace.
+func (r *run) access(ctx context.Context) (reconcile.Result, error) {
+	if err := r.bind(ctx); err != nil {
+		return reconcile.Result{}, err
+	}
+	if err := r.administrator(ctx); err != nil {
+		return reconcile.Result{}, r.denied(err)
+	}
+	if err := r.reporting(ctx); err != nil {
+		return reconcile.Result{}, r.denied(err)
+	}
+	return reconcile.Met(crmv1.ReasonReady, "the passwords are in the Secrets %s and %s", r.administratorSecret(), r.reportingSecret()), nil
+}
+
+// bind gives the operator the right to the Secrets of this one namespace. In
+// the strict mode the tenant's chart has made the binding, and ours is refused.
+func (r *run) bind(ctx context.Context) error {
+	namespace, name, ok := strings.Cut(r.Settings.ServiceAccount, "/")
+	if !ok {
+		return nil
+	}
+	binding := &rbacv1.RoleBinding{}
+	key := types.NamespacedName{Namespace: r.tenant.Namespace, Name: TenantSecretsRole}
+	err := r.Client.Get(ctx, key, binding)
+	if err == nil || apierrors.IsForbidden(err) {
+		return nil
+	}
+	if !apierrors.IsNotFound(err) {
+		return fmt.Errorf("reading RoleBinding %s: %w", key, err)
+	}
+	binding = &rbacv1.RoleBinding{
+		ObjectMeta: metav1.ObjectMeta{Namespace: key.Namespace, Name: key.Name, Labels: map[string]string{crmv1.TenantLabel: r.tenant.Name}},
+		RoleRef:    rbacv1.RoleRef{APIGroup: rbacv1.GroupName, Kind: "ClusterRole", Name: TenantSecretsRole},
+		Subjects:   []rbacv1.Subject{{Kind: rbacv1.ServiceAccountKind, Namespace: namespace, Name: name}},
+	}
+	if err := r.Client.Create(ctx, binding); err != nil && !apierrors.IsAlreadyExists(err) && !apierrors.IsForbidden(err) {
+		return fmt.Errorf("creating RoleBinding %s: %w", key, err)
+	}
+	return nil
+}
+
+// denied turns a missing right to Secrets into words, with the command that mends it.
+func (r *run) denied(err error) error {
+	if !apierrors.IsForbidden(err) {
+		return err
+	}
+	account := strings.Replace(r.Settings.ServiceAccount, "/", ":", 1)
+	return fault.Because(fault.Stalled, crmv1.ReasonSecretAccessDenied,
+		"the operator may not keep Secrets in namespace %s; run: kubectl create rolebinding %s -n %s --clusterrole=%s --serviceaccount=%s",
+		r.tenant.Namespace, TenantSecretsRole, r.tenant.Namespace, TenantSecretsRole, account)
+}
+
+// administrator makes the first user. The Secret is written before the
+// account, so that a crash in between loses no password; and once somebody can
+// sign in, neither is touched again.
+func (r *run) administrator(ctx context.Context) error {
+	r.tenant.Status.AdministratorSecret = r.administratorSecret()
+	database := r.admin.In(r.id.Database())
+	exists, err := r.Schemas.HasAdministrator(ctx, database)
+	if err != nil {
+		return fmt.Errorf("looking for the administrator: %w", err)
+	}
+	if exists {
+		return nil
+	}
+	email, name := r.tenant.Spec.Administrator.Email, r.tenant.Spec.Administrator.Name
+	if email == "" {
+		email = "admin@" + r.domain()
+	}
+	if name == "" {
+		name = "Administrator"
+	}
+	kept, err := r.ensureSecret(ctx, r.administratorSecret(), func() (map[string][]byte, error) {
+		return map[string][]byte{
+			"email": []byte(email), "password": []byte(secret.NewPassword()), "url": []byte(r.tenant.Status.Service.URL),
+		}, nil
+	})
+	if err != nil {
+		return err
+	}
+	if len(kept.Data["email"]) > 0 {
+		email = string(kept.Data["email"])
+	}
+	hash, err := secret.HashPassword(string(kept.Data["password"]))
+	if err != nil {
+		return fault.Because(fault.Stalled, crmv1.ReasonSecretInvalid, "Secret %s: %q is not usable: %s", kept.Name, "password", err)
+	}
+	if _, err := r.Schemas.EnsureAdministrator(ctx, database, email, name, hash); err != nil {
+		return fmt.Errorf("making the administrator: %w", err)
+	}
+	return nil
+}
+
+// reporting makes the read-only login for reporting tools. Without the Secret
+// nobody knows its password, so a lost Secret is written again with a new one.
+func (r *run) reporting(ctx context.Context) error {
+	r.tenant.Status.BISecret = r.reportingSecret()
+	_, err := r.ensureSecret(ctx, r.reportingSecret(), func() (map[string][]byte, error) {
+		connection, err := r.Databases.Login(ctx, r.admin, r.id, RoleReporting, secret.NewPassword())
+		if err != nil {
+			return nil, fmt.Errorf("setting the reporting login: %w", err)
+		}
+		return map[string][]byte{
+			"host": []byte(connection.Host), "port": []byte(strconv.Itoa(connection.Port)), "dbname": []byte(connection.Database),
+			"username": []byte(connection.User), "password": []byte(connection.Password),
+			"sslmode": []byte(connection.SSLMode), "uri": []byte(connection.URL()),
+		}, nil
+	})
+	return err
+}
+
+// ensureSecret reads a Secret of the tenant's namespace, or makes it.
+func (r *run) ensureSecret(ctx context.Context, name string, content func() (map[string][]byte, error)) (*corev1.Secret, error) {
+	kept := &corev1.Secret{}
+	err := r.Client.Get(ctx, types.NamespacedName{Namespace: r.tenant.Namespace, Name: name}, kept)
+	if err == nil {
+		return kept, nil
+	}
+	if !apierrors.IsNotFound(err) {
+		return nil, fmt.Errorf("reading Secret %q: %w", name, err)
+	}
+	data, err := content()
+	if err != nil {
+		return nil, err
+	}
+	kept = &corev1.Secret{
+		ObjectMeta: metav1.ObjectMeta{Namespace: r.tenant.Namespace, Name: name, Labels: map[string]string{crmv1.TenantLabel: r.tenant.Name}},
+		Data:       data,
+	}
+	if err := controllerutil.SetControllerReference(r.tenant, kept, r.Client.Scheme()); err != nil {
+		return nil, fmt.Errorf("owning Secret %q: %w", name, err)
+	}
+	if err := r.Client.Create(ctx, kept); err != nil {
+		return nil, fmt.Errorf("creating Secret %q: %w", name, err)
+	}
+	return kept, nil
+}
+
+func (r *run) administratorSecret() string { return r.tenant.Name + "-administrator" }
+func (r *run) reportingSecret() string     { return r.tenant.Name + "-bi" }
+
+// domain is the part of the administrator's address behind the @.
+func (r *run) domain() string {
+	if hosts := r.tenant.Status.Service.Hosts; len(hosts) > 0 {
+		return hosts[0]
+	}
+	return r.tenant.Name + ".localhost"
+}

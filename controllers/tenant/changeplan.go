@@ -1,0 +1,132 @@
+package tenant
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/controller/controllerutil"
+
+	crmv1 "github.com/kontor-crm/kontor/api/v1alpha1"
+	"github.com/kontor-crm/kontor/internal/fault"
+	"github.com/kontor-crm/kontor/internal/plan"
+	"github.com/kontor-crm/kontor/internal/reconcile"
+	"github.com/kontor-crm/kontor/internal/secret"
+)
+
+// keptPlans is how many applied ChangePlans of a tenant are kept; failed ones all are.
+const keptPlans = 20
+
+// The bounds of the CRD.
+const (
+	maxPlannedChanges = 200
+	maxSQL            = 4096
+	maxSummary        = 1024
+)
+
+// apply writes the plan down before it runs, runs it, and writes down what became of it.
+func (r *run) apply(ctx context.Context, d *decision, database secret.Connection) error {
+	wanted := d.compiled.Schema
+	wanted.Revision = d.plan.Revision
+	record, err := r.recordPlan(ctx, d.plan)
+	if err != nil {
+		return err
+	}
+	applyErr := r.Schemas.Apply(ctx, database, d.plan, wanted)
+	if applyErr == nil {
+		r.applied = wanted
+		r.appliedRevision(wanted.Revision, len(d.plan.Changes))
+	}
+	if err := r.concludePlan(ctx, record, applyErr); err != nil {
+		return err
+	}
+	if applyErr != nil {
+		return fmt.Errorf("applying revision %d: %w", d.plan.Revision, applyErr)
+	}
+	return r.prunePlans(ctx)
+}
+
+func (r *run) recordPlan(ctx context.Context, p *plan.Plan) (*crmv1.ChangePlan, error) {
+	record := &crmv1.ChangePlan{ObjectMeta: metav1.ObjectMeta{
+		Namespace: r.tenant.Namespace,
+		Name:      fmt.Sprintf("%s-%d-%s", r.tenant.Name, p.Revision, p.Digest[:8]),
+		Labels:    map[string]string{crmv1.TenantLabel: r.tenant.Name},
+	}}
+	if err := controllerutil.SetControllerReference(r.tenant, record, r.Client.Scheme()); err != nil {
+		return nil, fmt.Errorf("owning the plan: %w", err)
+	}
+	err := r.Client.Create(ctx, record)
+	if apierrors.IsAlreadyExists(err) { // a crash came in between, or the same drift came again
+		err = r.Client.Get(ctx, client.ObjectKeyFromObject(record), record)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("writing down plan %q: %w", record.Name, err)
+	}
+	before := record.DeepCopy()
+	started := metav1.NewTime(r.Now())
+	record.Status = crmv1.ChangePlanStatus{
+		CommonStatus: record.Status.CommonStatus, Tenant: r.tenant.Name,
+		BaseRevision: p.Base, Revision: p.Revision, Digest: p.Digest,
+		Phase: crmv1.PlanApplying, StartedAt: &started,
+		Changes: planned(p.Changes), TotalChanges: int32(len(p.Changes)), //nolint:gosec // bounded by the fields of a tenant
+	}
+	record.Status.ObservedGeneration = record.Generation
+	meta.SetStatusCondition(&record.Status.Conditions, metav1.Condition{
+		Type: crmv1.ConditionReady, Status: metav1.ConditionTrue, ObservedGeneration: record.Generation,
+		Reason: crmv1.ReasonPlanned, Message: "the plan is computed; status.phase says what became of it",
+	})
+	return record, reconcile.Patch(ctx, r.Client, record, before)
+}
+
+func (r *run) concludePlan(ctx context.Context, record *crmv1.ChangePlan, cause error) error {
+	before := record.DeepCopy()
+	finished := metav1.NewTime(r.Now())
+	record.Status.FinishedAt = &finished
+	record.Status.Phase, record.Status.Message = crmv1.PlanApplied, fmt.Sprintf("applied as revision %d", record.Status.Revision)
+	if cause != nil {
+		record.Status.Phase, record.Status.Message = crmv1.PlanFailed, "an error that the operator's log describes"
+		if fault.KindOf(cause) != fault.Internal {
+			record.Status.Message = cut(cause.Error(), maxSummary)
+		}
+	}
+	return reconcile.Patch(ctx, r.Client, record, before)
+}
+
+// prunePlans keeps the newest applied plans and all that failed.
+func (r *run) prunePlans(ctx context.Context) error {
+	var plans crmv1.ChangePlanList
+	if err := r.Client.List(ctx, &plans, client.InNamespace(r.tenant.Namespace), client.MatchingLabels{crmv1.TenantLabel: r.tenant.Name}); err != nil {
+		return fmt.Errorf("listing the plans: %w", err)
+	}
+	applied := slices.DeleteFunc(plans.Items, func(p crmv1.ChangePlan) bool { return p.Status.Phase != crmv1.PlanApplied })
+	slices.SortFunc(applied, func(a, b crmv1.ChangePlan) int { return int(b.Status.Revision - a.Status.Revision) })
+	for i := keptPlans; i < len(applied); i++ {
+		if err := r.Client.Delete(ctx, &applied[i]); client.IgnoreNotFound(err) != nil {
+			return fmt.Errorf("deleting plan %q: %w", applied[i].Name, err)
+		}
+	}
+	return nil
+}
+
+func planned(changes []plan.Change) []crmv1.PlannedChange {
+	list := make([]crmv1.PlannedChange, 0, min(len(changes), maxPlannedChanges))
+	for _, change := range changes[:min(len(changes), maxPlannedChanges)] {
+		list = append(list, crmv1.PlannedChange{
+			Resource: strings.Replace(change.Resource, " ", "/", 1), Summary: cut(change.Summary, maxSummary), Class: crmv1.ChangeClass(change.Class),
+			SQL: cut(strings.Join(change.Statements, ";\n"), maxSQL), Lock: change.Lock, Rewrites: change.Rewrites,
+		})
+	}
+	return list
+}
+
+func cut(text string, most int) string {
+	if runes := []rune(text); len(runes) > most {
+		return string(runes[:most-1]) + "…"
+	}
+	return text
+}

@@ -1,0 +1,33 @@
+package tenant
+
+import (
+	corev1 "k8s.io/api/core/v1"
+)
+
+// What happened to a tenant, once each.
+
+func (r *run) created(server string) {
+	r.event("DatabaseCreated", "Create", "made database %s on server %s", r.id.Database(), server)
+}
+
+func (r *run) adopted(server string) {
+	r.event("DatabaseAdopted", "Adopt", "adopted database %s on server %s, which an earlier tenant left", r.id.Database(), server)
+}
+
+func (r *run) retained(server string) {
+	r.event("DatabaseRetained", "Retain", "kept database %s on server %s, closed to logins", r.id.Database(), server)
+}
+
+func (r *run) dropped(server string) {
+	r.event("DatabaseDropped", "Drop", "dropped database %s on server %s", r.id.Database(), server)
+}
+
+func (r *run) appliedRevision(revision int64, changes int) {
+	r.event("SchemaApplied", "Apply", "applied schema revision %d with %d changes", revision, changes)
+}
+
+func (r *run) event(reason, action, note string, args ...any) {
+	if r.Events != nil {
+		r.Events.Eventf(r.tenant, nil, corev1.EventTypeNormal, reason, action, note, args...)
+	}
+}

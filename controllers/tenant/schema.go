@@ -1,0 +1,297 @@
+package tenant
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	crmv1 "github.com/kontor-crm/kontor/api/v1alpha1"
+	"github.com/kontor-crm/kontor/internal/compile"
+	"github.com/kontor-crm/kontor/internal/fault"
+	"github.com/kontor-crm/kontor/internal/plan"
+	"github.com/kontor-crm/kontor/internal/reconcile"
+	"github.com/kontor-crm/kontor/internal/schema"
+)
+
+// schema is the only writer of tables: it waits until the namespace's resources
+// are quiet, gathers them all, compiles them together, plans once, applies once.
+func (r *run) schema(ctx context.Context) (reconcile.Result, error) {
+	if wait := r.Settling.Wait(r.tenant.Namespace); wait > 0 {
+		return reconcile.Hold(wait), nil
+	}
+	database := r.admin.In(r.id.Database())
+	applied, live, err := r.Schemas.Observe(ctx, database)
+	if err != nil {
+		return reconcile.Result{}, fmt.Errorf("reading the schema of database %q: %w", r.id.Database(), err)
+	}
+	r.applied = applied
+	gathered, err := r.gather(ctx)
+	if err != nil {
+		return reconcile.Result{}, err
+	}
+	decided := decide(r.tenant, gathered, applied, live)
+	r.tenant.Status.Schema = decided.status()
+	if !decided.plan.Empty() {
+		err = r.apply(ctx, decided, database)
+	} else if _, err = r.Schemas.EnsurePartitions(ctx, database); err != nil {
+		err = fmt.Errorf("making the history's partitions: %w", err)
+	}
+	r.Verdicts.Set(r.tenant.Namespace, decided.verdicts(err == nil))
+	if err != nil {
+		return reconcile.Result{}, err
+	}
+	r.tenant.Status.Schema.Revision, r.tenant.Status.Schema.Digest = r.applied.Revision, r.applied.Digest()
+	return decided.result(), nil
+}
+
+// gather reads all configuration of the namespace.
+func (r *run) gather(ctx context.Context) (*resources, error) {
+	gone, err := r.terminating(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if gone {
+		return nil, fault.Because(fault.Waiting, crmv1.ReasonDeleting, "the namespace is being deleted; the schema stays as it is")
+	}
+	var objects crmv1.CustomObjectList
+	var fields crmv1.CustomFieldList
+	var pipelines crmv1.PipelineList
+	for _, list := range []client.ObjectList{&objects, &fields, &pipelines} {
+		if err := r.Client.List(ctx, list, client.InNamespace(r.tenant.Namespace)); err != nil {
+			return nil, fmt.Errorf("listing the configuration of %q: %w", r.tenant.Namespace, err)
+		}
+	}
+	all := &resources{suspended: map[compile.Ref]string{}, forms: map[compile.Ref]crmv1.Object{}}
+	for i := range objects.Items {
+		all.objects = append(all.objects, &objects.Items[i])
+		all.add("CustomObject", &objects.Items[i])
+	}
+	for i := range fields.Items {
+		all.fields = append(all.fields, &fields.Items[i])
+		all.add("CustomField", &fields.Items[i])
+	}
+	for i := range pipelines.Items {
+		all.pipelines = append(all.pipelines, &pipelines.Items[i])
+		all.add("Pipeline", &pipelines.Items[i])
+	}
+	return all, nil
+}
+
+// resources are the configuration of one namespace.
+type resources struct {
+	objects   []*crmv1.CustomObject
+	fields    []*crmv1.CustomField
+	pipelines []*crmv1.Pipeline
+	forms     map[compile.Ref]crmv1.Object
+	suspended map[compile.Ref]string
+}
+
+func (all *resources) add(kind string, obj crmv1.Object) {
+	ref := compile.Ref{Kind: kind, Name: obj.GetName()}
+	all.forms[ref] = obj
+	if obj.GetCommonSpec().Suspend {
+		all.suspended[ref] = "spec.suspend is true"
+	}
+}
+
+// decision is what a schema step decided, before it does anything.
+type decision struct {
+	resources *resources
+	compiled  compile.Result
+	plan      *plan.Plan
+	// refused are the resources whose new form is not safe to apply, with the reason.
+	refused map[compile.Ref]string
+	// stuck are refused changes that no resource can be held back for.
+	stuck        []string
+	wantedDigest string
+	applied      *schema.Schema
+}
+
+// decide compiles and plans. A resource whose change the planner refuses is held
+// at its applied form, and the rest is compiled and planned again, until nothing
+// is refused: each round holds at least one more, so it ends.
+func decide(tenant *crmv1.Tenant, all *resources, applied *schema.Schema, live *plan.Live) *decision {
+	d := &decision{resources: all, applied: applied, refused: map[compile.Ref]string{}}
+	held := maps.Clone(all.suspended)
+	policy := plan.Policy{HealDrift: tenant.Spec.DriftPolicy != crmv1.DriftReport}
+	for {
+		d.compiled = compile.Compile(compile.Input{
+			Tenant: tenant, Objects: all.objects, Fields: all.fields, Pipelines: all.pipelines, Applied: applied, Held: held,
+		})
+		if d.wantedDigest == "" {
+			d.wantedDigest = d.compiled.Schema.Digest()
+		}
+		d.plan = plan.Make(applied, d.compiled.Schema, live, policy)
+		progress := false
+		d.stuck = nil
+		for _, change := range d.plan.Refused {
+			ref, ok := d.owner(change)
+			if !ok {
+				d.stuck = append(d.stuck, change.Summary+": "+change.Reason)
+				continue
+			}
+			if _, already := held[ref]; !already {
+				progress = true
+				held[ref] = change.Summary + ": " + change.Reason
+				d.refused[ref] = held[ref]
+			} else if reason := change.Summary + ": " + change.Reason; d.refused[ref] != "" && !strings.Contains(d.refused[ref], reason) {
+				d.refused[ref] += "; " + reason
+			}
+		}
+		if !progress {
+			return d
+		}
+	}
+}
+
+// owner is the resource that asks for a change: its source, or the pipeline
+// whose stages are the options of the field.
+func (d *decision) owner(change plan.Change) (compile.Ref, bool) {
+	for ref := range d.resources.forms {
+		if ref.String() == change.Resource {
+			return ref, true
+		}
+	}
+	for _, pipeline := range d.compiled.Schema.Pipelines {
+		if pipeline.Object != change.Object || pipeline.Field != change.Field {
+			continue
+		}
+		for ref := range d.resources.forms {
+			if ref.String() == pipeline.Source {
+				return ref, true
+			}
+		}
+	}
+	return compile.Ref{}, false
+}
+
+func (d *decision) status() crmv1.TenantSchemaStatus {
+	status := crmv1.TenantSchemaStatus{WantedDigest: d.wantedDigest}
+	if d.applied != nil {
+		status.Revision, status.Digest = d.applied.Revision, d.applied.Digest()
+	}
+	status.Retained = listed(d.compiled.Retained)
+	var refused []string
+	for ref := range d.refused {
+		refused = append(refused, ref.String())
+	}
+	for ref, verdict := range d.compiled.Verdicts {
+		if len(verdict.Problems) > 0 {
+			refused = append(refused, ref.String())
+		}
+	}
+	status.Refused = listed(refused)
+	return status
+}
+
+// result is the condition after the plan was applied, or there was nothing to apply.
+func (d *decision) result() reconcile.Result {
+	var invalid, refused []string
+	for ref, verdict := range d.compiled.Verdicts {
+		if len(verdict.Problems) > 0 {
+			invalid = append(invalid, ref.String())
+		}
+	}
+	for ref := range d.refused {
+		refused = append(refused, ref.String())
+	}
+	var drift []string
+	for _, change := range d.plan.Drift {
+		drift = append(drift, change.Summary)
+	}
+	reason, parts := "", []string(nil)
+	for _, finding := range []struct {
+		reason, text string
+		items        []string
+	}{
+		{crmv1.ReasonResourcesInvalid, "left out or kept in their applied form, because they do not compile", invalid},
+		{crmv1.ReasonChangesRefused, "kept in their applied form, because the change is not safe", refused},
+		{crmv1.ReasonChangesRefused, "not applied, because the change is not safe", d.stuck},
+		{crmv1.ReasonRetained, "deleted, and kept in the applied schema with their data", d.compiled.Retained},
+		{crmv1.ReasonDrifted, "missing in the database though the applied schema has it", drift},
+	} {
+		if len(finding.items) == 0 {
+			continue
+		}
+		if reason == "" {
+			reason = finding.reason
+		}
+		parts = append(parts, finding.text+": "+strings.Join(listed(finding.items), ", "))
+	}
+	if reason != "" {
+		return reconcile.Unmet(reason, "%s", strings.Join(parts, "; "))
+	}
+	return reconcile.Met(crmv1.ReasonSynced, "the applied schema is what the resources ask for")
+}
+
+// verdicts are what the controllers of the resources report.
+func (d *decision) verdicts(applied bool) map[reconcile.Ref]reconcile.Verdict {
+	found := make(map[reconcile.Ref]reconcile.Verdict, len(d.resources.forms))
+	for ref, form := range d.resources.forms {
+		found[reconcile.Ref{Kind: ref.Kind, Name: ref.Name}] = reconcile.Verdict{
+			Generation: form.GetGeneration(), UID: form.GetUID(),
+			Accepted: d.accepted(ref), Applied: d.appliedFinding(ref, applied),
+		}
+	}
+	return found
+}
+
+func (d *decision) accepted(ref compile.Ref) reconcile.Finding {
+	verdict := d.compiled.Verdicts[ref]
+	if len(verdict.Problems) == 0 {
+		return reconcile.Finding{True: true, Reason: crmv1.ReasonAccepted, Message: "it compiles with the rest of its namespace"}
+	}
+	return reconcile.Finding{Reason: verdict.Reason, Message: problemText(verdict.Problems)}
+}
+
+func (d *decision) appliedFinding(ref compile.Ref, applied bool) reconcile.Finding {
+	verdict := d.compiled.Verdicts[ref]
+	if len(verdict.Problems) > 0 {
+		message := problemText(verdict.Problems)
+		if verdict.Kept {
+			message += "; the last good form stays applied"
+		}
+		return reconcile.Finding{Reason: verdict.Reason, Message: message}
+	}
+	if reason, ok := d.resources.suspended[ref]; ok {
+		return reconcile.Finding{Reason: crmv1.ReasonSuspended, Message: reason}
+	}
+	if reason, ok := d.refused[ref]; ok {
+		return reconcile.Finding{Reason: crmv1.ReasonChangeRefused, Message: reason}
+	}
+	if !applied {
+		return reconcile.Finding{Reason: crmv1.ReasonPending, Message: "it waits for the tenant's next schema step"}
+	}
+	return reconcile.Finding{True: true, Reason: crmv1.ReasonApplied, Message: "it is in the applied schema"}
+}
+
+func problemText(problems []compile.Problem) string {
+	texts := make([]string, 0, len(problems))
+	for _, problem := range problems {
+		texts = append(texts, problem.Path+": "+problem.Message)
+	}
+	return strings.Join(texts, "; ")
+}
+
+// maxListed bounds a list in a status.
+const maxListed = 50
+
+// listed are the first items in order, as "Kind/name".
+func listed(items []string) []string {
+	items = slices.Clone(items)
+	for i, item := range items {
+		if kind, name, ok := strings.Cut(item, " "); ok && !strings.Contains(name, " ") {
+			items[i] = kind + "/" + name
+		}
+	}
+	slices.Sort(items)
+	items = slices.Compact(items)
+	if len(items) > maxListed {
+		items = items[:maxListed]
+	}
+	return items
+}
