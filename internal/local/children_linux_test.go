@@ -3,6 +3,7 @@ package local_test
 import (
 	"bufio"
 	"context"
+	"flag"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -10,15 +11,15 @@ import (
 	"sync"
 	"syscall"
 	"testing"
-	"time"
 
 	"github.com/kontor-crm/kontor/internal/local"
+	"github.com/kontor-crm/kontor/test/env"
 )
 
 func TestClusterTellsWhenAChildDies(t *testing.T) {
 	t.Parallel()
 	dir := filepath.Join(t.TempDir(), "cluster")
-	cluster, _ := startCluster(t, local.ClusterConfig{Assets: assets(t), Dir: dir})
+	cluster, _ := startCluster(t, local.ClusterConfig{Assets: env.Assets(t), Dir: dir})
 	killed := false
 	for _, pid := range childrenMentioning(t, os.Getpid(), "--data-dir="+dir) {
 		if err := syscall.Kill(pid, syscall.SIGKILL); err != nil {
@@ -29,34 +30,39 @@ func TestClusterTellsWhenAChildDies(t *testing.T) {
 	if !killed {
 		t.Fatal("there is no etcd to kill")
 	}
+	soon, cancel := context.WithTimeout(t.Context(), patience)
+	defer cancel()
 	select {
 	case err := <-cluster.Failed():
 		if !strings.Contains(err.Error(), "etcd") {
 			t.Errorf("the failure does not name etcd: %v", err)
 		}
-	case <-time.After(patience):
+	case <-soon.Done():
 		t.Error("nobody told that etcd died")
 	}
 }
 
-// orphanMaker tells a process started by the test below to be the one that is killed.
-const orphanMaker = "KONTOR_TEST_ORPHAN_DIR"
+// The flags make this test binary the process that is killed below.
+var (
+	orphansDir    = flag.String("orphans-dir", "", "start everything in this directory, say so, and wait to be killed")
+	orphansAssets = flag.String("orphans-assets", "", "the folder of the cluster's programs")
+)
 
 func TestMain(m *testing.M) {
-	if dir := os.Getenv(orphanMaker); dir != "" {
-		makeOrphans(dir)
+	flag.Parse()
+	if *orphansDir != "" {
+		makeOrphans(*orphansDir, *orphansAssets)
 	}
-	os.Exit(m.Run())
+	env.Main(m)
 }
 
-// makeOrphans starts everything, says so, and waits to be killed.
-func makeOrphans(dir string) {
-	ctx := context.Background()
+func makeOrphans(dir, assets string) {
+	ctx := context.Background() //nolint:forbidigo // this is no test, it lives until it is killed
 	if _, err := local.StartPostgres(ctx, local.PostgresConfig{Dir: filepath.Join(dir, "postgres")}); err != nil {
 		os.Stdout.WriteString(err.Error() + "\n")
 		os.Exit(1)
 	}
-	if _, err := local.StartCluster(ctx, local.ClusterConfig{Assets: os.Getenv("KONTOR_TEST_ASSETS"), Dir: filepath.Join(dir, "cluster")}); err != nil {
+	if _, err := local.StartCluster(ctx, local.ClusterConfig{Assets: assets, Dir: filepath.Join(dir, "cluster")}); err != nil {
 		os.Stdout.WriteString(err.Error() + "\n")
 		os.Exit(1)
 	}
@@ -76,8 +82,8 @@ func TestNothingOutlivesAKilledParent(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer says.Close()
-	parent, err := os.StartProcess(own, []string{own}, &os.ProcAttr{
-		Env: append(os.Environ(), orphanMaker+"="+dir, "KONTOR_TEST_ASSETS="+assets(t)), Files: []*os.File{nil, spoken, os.Stderr},
+	parent, err := os.StartProcess(own, []string{own, "-orphans-dir=" + dir, "-orphans-assets=" + env.Assets(t)}, &os.ProcAttr{
+		Files: []*os.File{nil, spoken, os.Stderr},
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -103,7 +109,8 @@ func TestNothingOutlivesAKilledParent(t *testing.T) {
 // and whose command line contains text.
 func childrenMentioning(t *testing.T, parent int, text string) []int {
 	t.Helper()
-	entries, err := os.ReadDir("/proc")
+	const processes = "/proc"
+	entries, err := os.ReadDir(processes)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -113,11 +120,11 @@ func childrenMentioning(t *testing.T, parent int, text string) []int {
 		if err != nil {
 			continue
 		}
-		command, err := os.ReadFile(filepath.Join("/proc", entry.Name(), "cmdline"))
+		command, err := os.ReadFile(filepath.Join(processes, entry.Name(), "cmdline"))
 		if err != nil || !strings.Contains(string(command), text) { // of the dead it is empty
 			continue
 		}
-		status, err := os.ReadFile(filepath.Join("/proc", entry.Name(), "stat"))
+		status, err := os.ReadFile(filepath.Join(processes, entry.Name(), "stat"))
 		if err != nil {
 			continue
 		}

@@ -272,7 +272,7 @@ func (c *Cluster) writeKubeconfig(address string) error {
 		c.credentials.certificate(adminHolder): &user.ClientCertificateData,
 		c.credentials.key(adminHolder):         &user.ClientKeyData,
 	} {
-		read, err := os.ReadFile(path)
+		read, err := os.ReadFile(path) //nolint:gosec // one of our own keys
 		if err != nil {
 			return fmt.Errorf("writing the kubeconfig: %w", err)
 		}

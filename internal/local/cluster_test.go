@@ -15,22 +15,11 @@ import (
 	"k8s.io/client-go/tools/clientcmd"
 
 	"github.com/kontor-crm/kontor/internal/local"
+	"github.com/kontor-crm/kontor/test/env"
 )
 
 // patience is what a test grants a busy machine; no test passes by waiting so long.
 const patience = time.Minute
-
-func assets(t *testing.T) string {
-	t.Helper()
-	if given := os.Getenv("KUBEBUILDER_ASSETS"); given != "" {
-		return given
-	}
-	made, err := local.KubeAssets(filepath.Join("..", "..", "bin", "kube"), t.TempDir())
-	if err != nil {
-		t.Fatal(err)
-	}
-	return made
-}
 
 func startCluster(t *testing.T, config local.ClusterConfig) (*local.Cluster, *kubernetes.Clientset) {
 	t.Helper()
@@ -73,7 +62,7 @@ func namespace(name string) *corev1.Namespace {
 
 func TestClusterServesAndItsControllersWork(t *testing.T) {
 	t.Parallel()
-	cluster, client := startCluster(t, local.ClusterConfig{Assets: assets(t), Dir: filepath.Join(t.TempDir(), "cluster")})
+	cluster, client := startCluster(t, local.ClusterConfig{Assets: env.Assets(t), Dir: filepath.Join(t.TempDir(), "cluster")})
 	spaces := client.CoreV1().Namespaces()
 	if _, err := spaces.Create(t.Context(), namespace("made"), metav1.CreateOptions{}); err != nil {
 		t.Fatal(err)
@@ -100,7 +89,7 @@ func TestClusterServesAndItsControllersWork(t *testing.T) {
 
 func TestClusterKeepsItsObjectsAndKeysForTheNextStart(t *testing.T) {
 	t.Parallel()
-	config := local.ClusterConfig{Assets: assets(t), Dir: filepath.Join(t.TempDir(), "cluster"), Durable: true}
+	config := local.ClusterConfig{Assets: env.Assets(t), Dir: filepath.Join(t.TempDir(), "cluster"), Durable: true}
 	first, client := startCluster(t, config)
 	if _, err := client.CoreV1().Namespaces().Create(t.Context(), namespace("kept"), metav1.CreateOptions{}); err != nil {
 		t.Fatal(err)
@@ -119,7 +108,7 @@ func TestClusterKeepsItsObjectsAndKeysForTheNextStart(t *testing.T) {
 
 func TestAPIServerStopsAloneAndComesBackAtItsAddress(t *testing.T) {
 	t.Parallel()
-	cluster, client := startCluster(t, local.ClusterConfig{Assets: assets(t), Dir: filepath.Join(t.TempDir(), "cluster")})
+	cluster, client := startCluster(t, local.ClusterConfig{Assets: env.Assets(t), Dir: filepath.Join(t.TempDir(), "cluster")})
 	spaces := client.CoreV1().Namespaces()
 	if _, err := spaces.Create(t.Context(), namespace("kept"), metav1.CreateOptions{}); err != nil {
 		t.Fatal(err)

@@ -24,7 +24,8 @@ func (c credentials) authority() string           { return filepath.Join(c.dir, 
 func (c credentials) certificate(n string) string { return filepath.Join(c.dir, n+".crt") }
 func (c credentials) key(n string) string         { return filepath.Join(c.dir, n+".key") }
 func (c credentials) tokenKey() string            { return filepath.Join(c.dir, "service-account.key") }
-func (c credentials) tokenPublicKey() string      { return filepath.Join(c.dir, "service-account.pub") }
+
+func (c credentials) tokenPublicKey() string { return filepath.Join(c.dir, "service-account.pub") }
 
 // The holders of certificates.
 const (

@@ -62,7 +62,7 @@ func replaceFile(path string, content []byte) error {
 	if err != nil {
 		return fmt.Errorf("writing %q: %w", path, err)
 	}
-	defer os.Remove(temporary.Name()) //nolint:errcheck // after the rename there is nothing to remove
+	defer os.Remove(temporary.Name()) // after the rename there is nothing to remove
 	if _, err := temporary.Write(content); err != nil {
 		_ = temporary.Close()
 		return fmt.Errorf("writing %q: %w", path, err)

@@ -79,8 +79,8 @@ func systemFolders() []string {
 	}
 	if path, err := exec.LookPath("postgres"); err == nil {
 		// A link on the PATH leads to the folder where the rest of the installation is.
-		if real, err := filepath.EvalSymlinks(path); err == nil {
-			folders = append(folders, filepath.Dir(real))
+		if target, err := filepath.EvalSymlinks(path); err == nil {
+			folders = append(folders, filepath.Dir(target))
 		}
 	}
 	return folders

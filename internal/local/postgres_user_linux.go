@@ -1,6 +1,7 @@
 package local
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"os/user"
@@ -22,8 +23,11 @@ func unprivilegedUser(data string) (*account, error) {
 		}
 	}
 	known, err := user.Lookup(postgresSuperuser)
-	if err != nil {
+	if _, unknown := errors.AsType[user.UnknownUserError](err); unknown {
 		return &account{uid: nobody, gid: nobody, name: "nobody"}, nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("looking for user %s: %w", postgresSuperuser, err)
 	}
 	uid, err := strconv.Atoi(known.Uid)
 	if err != nil {

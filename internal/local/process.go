@@ -72,7 +72,7 @@ func start(c command) (*process, error) {
 	if err != nil {
 		return nil, err
 	}
-	defer log.Close() //nolint:errcheck // the child holds its own handle
+	defer log.Close() // the child holds its own handle
 	cmd := &exec.Cmd{
 		Path: c.path, Args: append([]string{c.path}, c.args...), Dir: c.dir, Env: append(baseEnviron(c.dir), c.environ...),
 		Stdout: log, Stderr: log, SysProcAttr: processAttributes(c.user, c.orphan),

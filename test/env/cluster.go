@@ -111,13 +111,13 @@ func (s *APIServer) Namespace(t T) string {
 }
 
 func startCluster(dir string) (*APIServer, error) {
-	assets, err := assets(dir)
+	programs, err := assets(filepath.Join(dir, "assets"))
 	if err != nil {
 		return nil, err
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), startTimeout)
 	defer cancel()
-	started, err := local.StartCluster(ctx, local.ClusterConfig{Assets: assets, Dir: dir})
+	started, err := local.StartCluster(ctx, local.ClusterConfig{Assets: programs, Dir: dir})
 	if err != nil {
 		return nil, err
 	}
@@ -129,7 +129,25 @@ func startCluster(dir string) (*APIServer, error) {
 	return server, nil
 }
 
-// assets is the folder that KUBEBUILDER_ASSETS names, or one made of bin/kube.
+// Assets is a folder with the programs etcd, kube-apiserver, kubectl and, unless
+// KUBEBUILDER_ASSETS names another folder, kube-controller-manager.
+func Assets(t T) string {
+	t.Helper()
+	dir, err := directory()
+	if err != nil {
+		t.Fatalf("making a directory for the tests: %v", err)
+	}
+	if dir, err = os.MkdirTemp(dir, "assets-"); err != nil {
+		t.Fatalf("making a directory for the tests: %v", err)
+	}
+	programs, err := assets(dir)
+	if err != nil {
+		t.Fatalf("looking for the cluster's programs: %v", err)
+	}
+	return programs
+}
+
+// assets is the folder that KUBEBUILDER_ASSETS names, or dir, made of bin/kube.
 func assets(dir string) (string, error) {
 	if given := os.Getenv("KUBEBUILDER_ASSETS"); given != "" {
 		return given, nil
@@ -138,7 +156,7 @@ func assets(dir string) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	return local.KubeAssets(filepath.Join(source, "bin", "kube"), filepath.Join(dir, "assets"))
+	return local.KubeAssets(filepath.Join(source, "bin", "kube"), dir)
 }
 
 // prepare makes the client's configuration and installs the CRDs; they are

@@ -57,10 +57,6 @@ func Main(m interface{ Run() int }) {
 	os.Exit(code)
 }
 
-// held keeps the lock on the directory from the garbage collector, which would
-// close it.
-var held *os.File
-
 // directory is this process's own, for as long as it lives: it holds a lock on
 // it, and the kernel lets go of the lock however the process ends.
 var directory = sync.OnceValues(func() (string, error) {
@@ -69,10 +65,14 @@ var directory = sync.OnceValues(func() (string, error) {
 	if err != nil {
 		return "", err
 	}
-	if held, err = lock(dir); err != nil {
+	held, err := lock(dir)
+	if err != nil {
 		return "", err
 	}
-	atStop(func() { _ = os.RemoveAll(dir) })
+	atStop(func() {
+		_ = os.RemoveAll(dir)
+		_ = held.Close()
+	})
 	return dir, nil
 })
 

@@ -83,7 +83,7 @@ func (s *PostgresServer) exec(t T, sql string) {
 	if err != nil {
 		t.Fatalf("connecting to the PostgreSQL of the tests: %v", err)
 	}
-	defer connection.Close(context.Background()) //nolint:errcheck // nothing depends on a clean goodbye
+	defer connection.Close(context.Background())
 	ctx, cancel := context.WithTimeout(context.Background(), startTimeout)
 	defer cancel()
 	if _, err := connection.Exec(ctx, sql); err != nil {
