@@ -1,0 +1,253 @@
+// Package compile makes one schema of all that describes a tenant: the standard
+// model and the tenant's own resources. It is pure: the same input gives the
+// same schema, in whatever order the resources come.
+//
+// One bad resource never blocks the rest. What does not compile is left out, or
+// goes on in the form that is applied already, and its Verdict says why.
+package compile
+
+import (
+	"cmp"
+	"slices"
+	"strings"
+	"time"
+
+	crmv1 "github.com/kontor-crm/kontor/api/v1alpha1"
+	"github.com/kontor-crm/kontor/internal/schema"
+)
+
+// The kinds of resources that are compiled, as Ref names them.
+const (
+	KindTenant   = "Tenant"
+	KindObject   = "CustomObject"
+	KindField    = "CustomField"
+	KindPipeline = "Pipeline"
+	// KindModule is no resource: Result.Retained names so a module that was
+	// turned off and whose objects stay ("Module sales").
+	KindModule = "Module"
+)
+
+// The bounds of a tenant's model.
+const (
+	// MaxInlineFields is the greatest number of fields that a CustomObject declares.
+	MaxInlineFields = 100
+	// MaxCustomFields is the greatest number of CustomFields of one object that are in the schema.
+	MaxCustomFields = 300
+	// MaxStages is the greatest number of stages of a pipeline.
+	MaxStages = 50
+)
+
+// Ref names a resource of the tenant's namespace.
+type Ref struct{ Kind, Name string }
+
+// String is "CustomField tier", as the Source of a schema's object, field or pipeline says it.
+func (r Ref) String() string { return r.Kind + " " + r.Name }
+
+// Input is all that describes a tenant.
+type Input struct {
+	// Tenant holds the settings of the organisation and the modules. Nil is a
+	// tenant of no name with the base module alone.
+	Tenant *crmv1.Tenant
+	// Objects, Fields and Pipelines are those of the tenant's namespace, in any order.
+	Objects   []*crmv1.CustomObject
+	Fields    []*crmv1.CustomField
+	Pipelines []*crmv1.Pipeline
+	// Applied is what is served now; nil before the first.
+	Applied *schema.Schema
+	// Held are resources whose new form may not come into play, with the reason
+	// (the planner refused it, the resource is suspended): the applied form
+	// stays; without one the resource is left out.
+	Held map[Ref]string
+}
+
+// Problem is something wrong in a resource, with the path from its root: "spec.options[3].key".
+type Problem = schema.Problem
+
+// Verdict is what the compiler says of one resource.
+type Verdict struct {
+	// Problems are all that were found, with paths from the resource's root; empty when it compiles.
+	Problems []Problem
+	// Reason is a constant of the API: ReasonInvalid, ReasonNameConflict or
+	// ReasonObjectNotFound; empty when there is no problem.
+	Reason string
+	// Kept says that the applied form of the resource goes on in place of the given one.
+	Kept bool
+}
+
+// Result is what became of an Input.
+type Result struct {
+	// Schema has been built and is ready for use. Its revision is that of the
+	// applied one, 0 without.
+	Schema *schema.Schema
+	// Verdicts has one for each resource that was given, the Tenant included.
+	Verdicts map[Ref]Verdict
+	// Retained are things that were deleted and stay in the schema, sorted:
+	// "CustomField tier", "Pipeline sales", "Module sales", and
+	// "CustomObject fleet.plate" for the inline field plate.
+	Retained []string
+	// Renamed are the standard objects and fields that carry another name in
+	// this tenant, as a custom one held theirs first, sorted: "customer.std_tier".
+	Renamed []string
+}
+
+// Compile makes the schema of a tenant and judges each of its resources.
+func Compile(in Input) Result {
+	c := newCompiler(in)
+	s, err := c.compile()
+	if err != nil { // a fault of this package, which its fuzz tests look for: what was served goes on
+		return Result{Schema: c.fallback(), Verdicts: c.verdicts()}
+	}
+	return Result{Schema: s, Verdicts: c.verdicts(), Retained: c.retained(), Renamed: c.renamed(s)}
+}
+
+// compiler holds one compilation.
+type compiler struct {
+	in           Input
+	organisation schema.Organisation
+	tenant       *resource // nil without a Tenant
+	// off are the modules that the tenant does not want any more and whose objects are applied.
+	off []string
+
+	standard          []*schema.Object
+	standardPipelines []*crmv1.Pipeline
+
+	objects   []*unit[schema.Object]
+	fields    []*unit[placedField]
+	pipelines []*unit[schema.Pipeline]
+}
+
+// placedField is a field and the object that has it.
+type placedField struct {
+	object string
+	field  *schema.Field
+}
+
+// resource is what all units have in common.
+type resource struct {
+	ref     Ref
+	created time.Time
+	// given is false when the resource was deleted and is known by its applied form alone.
+	given bool
+	// refused keeps the wanted form out of play.
+	refused  bool
+	reason   string
+	problems []Problem
+}
+
+func (r *resource) refuse(reason string, problems ...Problem) {
+	r.refused = true
+	r.problems = append(r.problems, problems...)
+	if r.reason == "" && len(problems) > 0 {
+		r.reason = reason
+	}
+}
+
+// older orders resources by age, then by name.
+func older(a, b *resource) int {
+	return cmp.Or(a.created.Compare(b.created), strings.Compare(a.ref.String(), b.ref.String()))
+}
+
+// unit is one resource with the form that it asks for and the form that is applied.
+type unit[F any] struct {
+	resource
+	wanted  *F // nil when it is not given
+	applied *F // nil when there is none
+}
+
+// form is the one that is in play; nil when the resource is left out.
+func (u *unit[F]) form() *F {
+	if u.isNew() {
+		return u.wanted
+	}
+	return u.applied
+}
+
+// isNew says whether the form that the resource asks for is in play.
+func (u *unit[F]) isNew() bool { return u.given && !u.refused }
+
+func newCompiler(in Input) *compiler {
+	c := &compiler{in: in}
+	c.readTenant()
+	applied := index(in.Applied)
+	c.standard = c.standardOverApplied(applied)
+	c.objects = c.readObjects(applied)
+	c.fields = c.readFields(applied)
+	c.pipelines = c.readPipelines(applied)
+	return c
+}
+
+func (c *compiler) compile() (*schema.Schema, error) {
+	c.settle()
+	s := &schema.Schema{Format: schema.Format, Organisation: c.organisation}
+	if c.in.Applied != nil {
+		s.Revision = c.in.Applied.Revision
+	}
+	for _, d := range c.drafts() {
+		s.Objects = append(s.Objects, d.object)
+	}
+	if _, err := schema.Build(s); err != nil {
+		return nil, err
+	}
+	s.Pipelines = c.settlePipelines(s)
+	takeStages(s)
+	return schema.Build(s)
+}
+
+// fallback is what is served when the compiler itself is at fault.
+func (c *compiler) fallback() *schema.Schema {
+	if c.in.Applied != nil {
+		return c.in.Applied
+	}
+	return Standard(nil)
+}
+
+func (c *compiler) verdicts() map[Ref]Verdict {
+	verdicts := map[Ref]Verdict{}
+	add := func(r *resource, applied bool) {
+		if r.given {
+			verdicts[r.ref] = Verdict{Problems: r.problems, Reason: r.reason, Kept: r.refused && applied}
+		}
+	}
+	if c.tenant != nil {
+		add(c.tenant, c.in.Applied != nil)
+	}
+	for _, u := range c.objects {
+		add(&u.resource, u.applied != nil)
+	}
+	for _, u := range c.fields {
+		add(&u.resource, u.applied != nil)
+	}
+	for _, u := range c.pipelines {
+		add(&u.resource, u.applied != nil)
+	}
+	return verdicts
+}
+
+func (c *compiler) retained() []string {
+	var names []string
+	for _, module := range c.off {
+		names = append(names, Ref{KindModule, module}.String())
+	}
+	for _, u := range c.objects {
+		if !u.given {
+			names = append(names, u.ref.String())
+		}
+		if u.isNew() {
+			for _, f := range leftovers(u) {
+				names = append(names, u.ref.String()+"."+f.Identity)
+			}
+		}
+	}
+	for _, u := range c.fields {
+		if !u.given {
+			names = append(names, u.ref.String())
+		}
+	}
+	for _, u := range c.pipelines {
+		if !u.given && u.applied != nil {
+			names = append(names, u.ref.String())
+		}
+	}
+	slices.Sort(names)
+	return names
+}

@@ -1,0 +1,184 @@
+package compile
+
+import (
+	"cmp"
+	"fmt"
+	"regexp"
+	"slices"
+
+	crmv1 "github.com/kontor-crm/kontor/api/v1alpha1"
+	"github.com/kontor-crm/kontor/internal/schema"
+)
+
+// readFields makes a unit of each CustomField that is given or applied, by name.
+func (c *compiler) readFields(applied appliedIndex) []*unit[placedField] {
+	units := map[Ref]*unit[placedField]{}
+	for _, given := range c.in.Fields {
+		ref := Ref{KindField, given.Name}
+		u := &unit[placedField]{resource: c.resource(ref, given), applied: applied.fields[ref.String()]}
+		u.wanted = &placedField{object: given.Spec.Object, field: fieldOf(given.Name, &given.Spec.FieldSpec, ref.String())}
+		problems := checkNames(given.Name, given.Spec.Name, schema.CheckFieldName)
+		if given.Spec.Name != "" && schema.IsSystemField(given.Name) {
+			problems = append(problems, Problem{Path: "metadata.name", Message: schema.CheckFieldName(given.Name)})
+		}
+		problems = append(problems, checkField("spec", &given.Spec.FieldSpec)...)
+		if u.applied != nil {
+			problems = append(problems, checkAgainstApplied(u, applied)...)
+		}
+		if len(problems) > 0 {
+			u.refuse(crmv1.ReasonInvalid, problems...)
+		}
+		units[ref] = u
+	}
+	for source, f := range applied.fields {
+		ref := Ref{KindField, f.field.Identity}
+		if units[ref] == nil && ref.String() == source {
+			units[ref] = &unit[placedField]{resource: resource{ref: ref}, applied: f}
+		}
+	}
+	return sorted(units)
+}
+
+// checkAgainstApplied takes the recorded column over and refuses what an applied field cannot become.
+func checkAgainstApplied(u *unit[placedField], applied appliedIndex) []Problem {
+	if u.wanted.object != u.applied.object {
+		return []Problem{{
+			Path:    "spec.object",
+			Message: fmt.Sprintf("the field belongs to %q and cannot move to %q; make another CustomField for it", u.applied.object, u.wanted.object),
+		}}
+	}
+	u.wanted.field.Column = u.applied.field.Column
+	if problem := stagedProblem("spec", u.wanted.object, u.wanted.field, applied); problem != nil {
+		return []Problem{*problem}
+	}
+	return nil
+}
+
+// stagedProblem refuses another type for a field on which an applied pipeline stands.
+func stagedProblem(at, object string, f *schema.Field, applied appliedIndex) *Problem {
+	source, staged := applied.staged[object+"/"+f.Identity]
+	if !staged || f.Type == schema.TypePicklist {
+		return nil
+	}
+	return &Problem{Path: at + ".type", Message: fmt.Sprintf("must stay picklist: the field holds the stage of %s", source)}
+}
+
+// fieldOf reads the definition of a field, whether it is right or not.
+func fieldOf(identity string, spec *crmv1.FieldSpec, source string) *schema.Field {
+	f := &schema.Field{
+		Identity:    identity,
+		Name:        cmp.Or(spec.Name, schema.APIName(identity)),
+		Column:      physical(identity, source),
+		Type:        schema.TypeName(spec.Type),
+		Custom:      source != sourceStandard,
+		Label:       schema.Label(spec.Label),
+		Description: schema.Label(spec.Description),
+		Required:    spec.Required,
+		Unique:      spec.Unique,
+		Indexed:     spec.Indexed,
+		Length:      int(spec.Length),
+		Precision:   int(spec.Precision),
+		Min:         spec.Min,
+		Max:         spec.Max,
+		Target:      spec.Target,
+		Source:      source,
+	}
+	if f.Type == schema.TypeRelation {
+		f.Column += "_id"
+	}
+	if spec.Default != nil && *spec.Default != "" { // an empty text is no value
+		f.Default = new(*spec.Default)
+	}
+	if spec.Scale != nil {
+		f.Scale = new(int(*spec.Scale))
+	}
+	if spec.Sensitivity != crmv1.SensitivityInternal { // which is what the schema means by nothing
+		f.Sensitivity = string(spec.Sensitivity)
+	}
+	for _, option := range spec.Options {
+		f.Options = append(f.Options, schema.Option{Key: option.Key, Label: schema.Label(option.Label)})
+	}
+	return f
+}
+
+var identityPattern = regexp.MustCompile(`^[a-z]([-a-z0-9]*[a-z0-9])?$`)
+
+// checkNames checks a resource's identity and the name that the API uses for it.
+func checkNames(identity, name string, check func(string) string) []Problem {
+	if name == "" {
+		if problem := check(schema.APIName(identity)); problem != "" {
+			return []Problem{{Path: "metadata.name", Message: problem}}
+		}
+	}
+	var problems []Problem
+	if len(identity) > schema.MaxNameLength || !identityPattern.MatchString(identity) {
+		problems = append(problems, Problem{
+			Path:    "metadata.name",
+			Message: fmt.Sprintf("must start with a letter, go on with lower-case letters, digits and -, and have at most %d characters", schema.MaxNameLength),
+		})
+	}
+	if name != "" {
+		if problem := check(name); problem != "" {
+			problems = append(problems, Problem{Path: "spec.name", Message: problem})
+		}
+	}
+	return problems
+}
+
+// checkInlineNames checks the key of an inline field and the name that the API uses for it.
+func checkInlineNames(at string, f *crmv1.Field) []Problem {
+	if problem := schema.CheckKey(f.Key); problem != "" {
+		return []Problem{{Path: at + ".key", Message: problem}}
+	}
+	if f.Name == "" || schema.IsSystemField(f.Key) {
+		if problem := schema.CheckFieldName(f.Key); problem != "" {
+			return []Problem{{Path: at + ".key", Message: problem}}
+		}
+	}
+	if f.Name != "" {
+		if problem := schema.CheckFieldName(f.Name); problem != "" {
+			return []Problem{{Path: at + ".name", Message: problem}}
+		}
+	}
+	return nil
+}
+
+// checkField finds what is wrong with a field's definition by itself, names apart.
+func checkField(at string, spec *crmv1.FieldSpec) []Problem {
+	problems := misplaced(spec)
+	problems = append(problems, schema.CheckField(fieldOf("field", spec, sourceStandard))...)
+	for i := range problems {
+		problems[i].Path = at + "." + problems[i].Path
+	}
+	return problems
+}
+
+// misplaced finds settings that the type of the field does not have: ignoring them would be a lie.
+func misplaced(spec *crmv1.FieldSpec) []Problem {
+	var problems []Problem
+	for _, setting := range []struct {
+		path  string
+		set   bool
+		types []crmv1.FieldType
+		words string
+	}{
+		{"options", len(spec.Options) > 0, []crmv1.FieldType{crmv1.FieldPicklist, crmv1.FieldMultiPicklist}, "only a picklist or multi_picklist has options"},
+		{"target", spec.Target != "", []crmv1.FieldType{crmv1.FieldRelation}, "only a relation has a target"},
+		{"length", spec.Length != 0, []crmv1.FieldType{crmv1.FieldText, crmv1.FieldLongText, crmv1.FieldEmail, crmv1.FieldPhone, crmv1.FieldURL}, "only text, long_text, email, phone and url have a length"},
+		{"precision", spec.Precision != 0, []crmv1.FieldType{crmv1.FieldDecimal}, "only a decimal has a precision of its own; money has 20 digits and percent 9, 4 of them behind the point"},
+		{"scale", spec.Scale != nil, []crmv1.FieldType{crmv1.FieldDecimal, crmv1.FieldMoney, crmv1.FieldPercent}, "only decimal, money and percent have a scale"},
+		{"min", spec.Min != "", numberTypes, "only integer, decimal, money and percent have a min"},
+		{"max", spec.Max != "", numberTypes, "only integer, decimal, money and percent have a max"},
+		{"prefix", spec.Prefix != "", nil, "this release offers no prefix; leave it out"},
+	} {
+		if setting.set && !slices.Contains(setting.types, spec.Type) {
+			problems = append(problems, Problem{Path: setting.path, Message: setting.words})
+		}
+	}
+	if spec.Type == crmv1.FieldPercent && spec.Scale != nil && (*spec.Scale < 0 || *spec.Scale > 4) {
+		problems = append(problems, Problem{Path: "scale", Message: "of a percent must be from 0 to 4"})
+	}
+	return problems
+}
+
+var numberTypes = []crmv1.FieldType{crmv1.FieldInteger, crmv1.FieldDecimal, crmv1.FieldMoney, crmv1.FieldPercent}
