@@ -89,11 +89,12 @@ var (
 	web = []string{"net/http"}
 )
 
-// Package is what the check needs to know of a package.
+// Package is what the check needs to know of a package; go list says it under these names.
 type Package struct {
-	ImportPath string
-	Imports    []string
-	Standard   bool
+	ImportPath string   `json:"ImportPath"`
+	Imports    []string `json:"Imports"`
+	// Standard says that it belongs to Go's own library.
+	Standard bool `json:"Standard"`
 }
 
 // Violations are the sentences that say where packages do not keep to the plan,
