@@ -139,13 +139,17 @@ const (
 // +kubebuilder:validation:XValidation:rule="self.type != 'relation' || has(self.target)",fieldPath=".target",message="a relation needs a target, the object that it points to"
 // +kubebuilder:validation:XValidation:rule="self.type == 'relation' || !has(self.target)",fieldPath=".target",message="only a relation has a target"
 // +kubebuilder:validation:XValidation:rule="!has(self.length) || self.type in ['text', 'long_text', 'email', 'phone', 'url']",fieldPath=".length",message="only text, long_text, email, phone and url have a length"
-// +kubebuilder:validation:XValidation:rule="!has(self.precision) || self.type in ['decimal', 'money', 'percent']",fieldPath=".precision",message="only decimal, money and percent have a precision"
+// +kubebuilder:validation:XValidation:rule="!has(self.length) || self.length <= (self.type == 'phone' ? 50 : self.type == 'email' ? 254 : self.type == 'url' ? 2000 : self.type == 'text' ? 4000 : 100000)",fieldPath=".length",message="the greatest length is 50 for phone, 254 for email, 2000 for url, 4000 for text and 100000 for long_text"
+// +kubebuilder:validation:XValidation:rule="!has(self.precision) || self.type == 'decimal'",fieldPath=".precision",message="only a decimal has a precision; money has 20 digits and percent 9, 4 of them behind the point"
+// +kubebuilder:validation:XValidation:rule="!has(self.scale) || !(self.type in ['money', 'percent']) || self.scale <= 4",fieldPath=".scale",message="the scale of money and percent is at most 4"
 // +kubebuilder:validation:XValidation:rule="!has(self.scale) || self.type in ['decimal', 'money', 'percent']",fieldPath=".scale",message="only decimal, money and percent have a scale"
 // +kubebuilder:validation:XValidation:rule="!has(self.precision) || !has(self.scale) || self.scale <= self.precision",fieldPath=".scale",message="the scale is not larger than the precision"
 // +kubebuilder:validation:XValidation:rule="!has(self.min) || self.type in ['integer', 'decimal', 'money', 'percent']",fieldPath=".min",message="only integer, decimal, money and percent have a min"
 // +kubebuilder:validation:XValidation:rule="!has(self.max) || self.type in ['integer', 'decimal', 'money', 'percent']",fieldPath=".max",message="only integer, decimal, money and percent have a max"
 // +kubebuilder:validation:XValidation:rule="!has(self.min) || !has(self.max) || double(self.min) <= double(self.max)",fieldPath=".max",message="max is not smaller than min"
-// +kubebuilder:validation:XValidation:rule="!has(self.prefix) || self.type == 'auto_number'",fieldPath=".prefix",message="only an auto_number has a prefix"
+// +kubebuilder:validation:XValidation:rule="!has(self.required) || !self.required || self.type != 'auto_number'",fieldPath=".required",message="an auto_number is never asked for: the database numbers the records"
+// +kubebuilder:validation:XValidation:rule="!has(self.unique) || !self.unique || !(self.type in ['long_text', 'boolean', 'multi_picklist'])",fieldPath=".unique",message="a long_text, boolean or multi_picklist cannot be unique"
+// +kubebuilder:validation:XValidation:rule="!has(self.indexed) || !self.indexed || self.type != 'long_text'",fieldPath=".indexed",message="a long_text cannot be indexed"
 // +kubebuilder:validation:XValidation:rule="!has(self.default) || !(self.type in ['relation', 'auto_number'])",fieldPath=".default",message="a relation or auto_number has no default"
 type FieldSpec struct {
 	// name is what the API calls the field: lower-case letters, digits and _,
@@ -194,24 +198,25 @@ type FieldSpec struct {
 	Default *string `json:"default,omitempty"`
 
 	// length is the greatest number of characters; a Chinese character counts
-	// as one. For text, long_text, email, phone and url. Without it: 255 for
-	// text, 32000 for long_text, 100 for email, 20 for phone, 255 for url.
+	// as one. Without it a text has 255 (at most 4000), a long_text 32000 (at
+	// most 100000), an email 100 (254), a phone 20 (50) and a url 255 (2000).
 	// +optional
 	// +kubebuilder:validation:Minimum=1
 	// +kubebuilder:validation:Maximum=100000
 	Length int32 `json:"length,omitempty"`
 
-	// precision is the greatest number of digits, those behind the point
-	// included. For decimal, money and percent.
+	// precision is the greatest number of digits of a decimal, those behind the
+	// point included. Without it, 20. Money always has 20, percent 9.
 	// +optional
 	// +kubebuilder:validation:Minimum=1
 	// +kubebuilder:validation:Maximum=38
 	Precision int32 `json:"precision,omitempty"`
 
-	// scale is the number of digits behind the point. For decimal, money and percent.
+	// scale is the greatest number of digits behind the point: of a decimal at
+	// most 18, and 6 without it; of money and percent at most 4, and 4 without it.
 	// +optional
 	// +kubebuilder:validation:Minimum=0
-	// +kubebuilder:validation:Maximum=12
+	// +kubebuilder:validation:Maximum=18
 	Scale *int32 `json:"scale,omitempty"`
 
 	// min is the smallest value, in decimal notation: "0", "-10.5". For
@@ -237,12 +242,6 @@ type FieldSpec struct {
 	// point to itself.
 	// +optional
 	Target Identity `json:"target,omitempty"`
-
-	// prefix is put before the number of an auto_number: "CASE-" makes CASE-1, CASE-2.
-	// +optional
-	// +kubebuilder:validation:MaxLength=20
-	// +kubebuilder:validation:Pattern=`^[^\x00-\x1f\x7f]*$`
-	Prefix string `json:"prefix,omitempty"`
 
 	// sensitivity says how careful one must be with the values: public,
 	// internal, personal (tells something about a natural person) or sensitive.
@@ -284,6 +283,6 @@ type Key = string
 type Identity = string
 
 // Number is a number in decimal notation.
-// +kubebuilder:validation:MaxLength=40
-// +kubebuilder:validation:Pattern=`^-?[0-9]{1,24}(\.[0-9]{1,12})?$`
+// +kubebuilder:validation:MaxLength=48
+// +kubebuilder:validation:Pattern=`^-?[0-9]{1,24}(\.[0-9]{1,18})?$`
 type Number = string

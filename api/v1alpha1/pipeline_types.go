@@ -69,7 +69,7 @@ type PipelineSpec struct {
 
 	// field is the picklist field that holds the stage, by its identity: the
 	// name of a standard field, the key of an inline field or the metadata.name
-	// of a CustomField. The stages of the pipeline are its options.
+	// of a CustomField. The stages take the place of the field's own options.
 	// +optional
 	// +kubebuilder:default=stage
 	Field Identity `json:"field,omitempty"`

@@ -169,7 +169,6 @@ func misplaced(spec *crmv1.FieldSpec) []Problem {
 		{"scale", spec.Scale != nil, []crmv1.FieldType{crmv1.FieldDecimal, crmv1.FieldMoney, crmv1.FieldPercent}, "only decimal, money and percent have a scale"},
 		{"min", spec.Min != "", numberTypes, "only integer, decimal, money and percent have a min"},
 		{"max", spec.Max != "", numberTypes, "only integer, decimal, money and percent have a max"},
-		{"prefix", spec.Prefix != "", nil, "this release offers no prefix; leave it out"},
 	} {
 		if setting.set && !slices.Contains(setting.types, spec.Type) {
 			problems = append(problems, Problem{Path: setting.path, Message: setting.words})
