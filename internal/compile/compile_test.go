@@ -558,6 +558,22 @@ func TestRenamingLeavesTheColumnAlone(t *testing.T) {
 	}
 }
 
+func TestRecordedPhysicalNamesAreTakenOver(t *testing.T) {
+	t.Parallel()
+	documents := object("fleet", "fields: [{key: plate, type: text}]") + field("tier", "object: fleet, type: text")
+	applied := served(t, documents)
+	// As another release may have derived them.
+	fleet, _ := applied.Object("fleet")
+	customer, _ := applied.Object("customer")
+	fleet.Table, customer.Table = "c_fleet", "s_customer"
+	mustField(t, applied, "fleet", "plate").Column = "c_plate"
+	mustField(t, applied, "fleet", "tier").Column = "c_tier"
+	mustField(t, applied, "customer", "phone").Column = "s_phone"
+	if result := on(t, applied, documents); result.Schema.Digest() != applied.Digest() {
+		t.Error("the physical names were derived anew")
+	}
+}
+
 func TestAFieldCannotMoveToAnotherObject(t *testing.T) {
 	t.Parallel()
 	applied := served(t, field("tier", "object: customer, type: text"))
