@@ -34,7 +34,7 @@ func (r *revisions) Lease(ctx context.Context, server string, revision int64, le
 			WITH lapsed AS (DELETE FROM kontor.lease WHERE expires_at < now() - interval '1 minute'),
 			leased AS (
 				INSERT INTO kontor.lease (server, revision, expires_at) VALUES ($1, $2, now() + $3 * interval '1 millisecond')
-				ON CONFLICT (server, revision) DO UPDATE SET expires_at = excluded.expires_at)
+				ON CONFLICT (server) DO UPDATE SET revision = excluded.revision, expires_at = excluded.expires_at)
 			SELECT max(revision) FROM kontor.applied_schema`,
 			server, revision, length.Milliseconds()).Scan(&newest))
 	})

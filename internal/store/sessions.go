@@ -21,7 +21,7 @@ func (s *sessions) Credential(ctx context.Context, email string) (auth.Credentia
 	found, err := s.one(ctx, `
 		SELECT c.user_id::text, u.name, c.email, c.administrator, c.password_hash
 		FROM kontor.credential c JOIN crm."user" u ON u.id = c.user_id AND u.deleted_at IS NULL
-		WHERE lower(c.email) = $1`, []any{email},
+		WHERE c.email = $1 AND NOT c.disabled`, []any{email},
 		&c.Principal.UserID, &c.Principal.Name, &c.Principal.Email, &c.Principal.Administrator, &c.PasswordHash)
 	return c, found, err
 }
@@ -45,7 +45,7 @@ func (s *sessions) Session(ctx context.Context, tokenHash []byte, now time.Time)
 		FROM kontor.session s
 		JOIN kontor.credential c ON c.user_id = s.user_id
 		JOIN crm."user" u ON u.id = c.user_id AND u.deleted_at IS NULL
-		WHERE s.token_hash = $1 AND s.expires_at > $2`, []any{tokenHash, now},
+		WHERE s.token_hash = $1 AND s.expires_at > $2 AND NOT c.disabled`, []any{tokenHash, now},
 		&p.UserID, &p.Name, &p.Email, &p.Administrator)
 	return p, found, err
 }

@@ -1,0 +1,227 @@
+package crm
+
+import (
+	"bufio"
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/kontor-crm/kontor/internal/fault"
+)
+
+// The bounds of a file.
+const (
+	maxRecordBytes = 1 << 20
+	maxRecordLines = 200
+	maxColumns     = 2000
+	// maxBroken ends the reading of what is no CSV at all.
+	maxBroken = 10_000
+)
+
+// csvRecord is one record of a file: mostly one line, more when a quoted value holds line ends.
+type csvRecord struct {
+	// Line is the number of its first line, from 1.
+	Line int
+	// Text is the record as it stands in the file, without the last line end.
+	Text string
+	// Columns are the values; nil when Problem says what is wrong with the record.
+	Columns []string
+	Problem string
+}
+
+// csvReader reads CSV as RFC 4180 has it. encoding/csv loses the rest of a file
+// to one quote that is not closed; this reader gives up that line alone, names
+// it, and goes on with the next one.
+type csvReader struct {
+	input     *bufio.Reader
+	delimiter byte
+	line      int // of the last line that was taken
+	// ahead are lines that were read for a record and given back.
+	ahead  [][]byte
+	broken int
+	read   int64
+}
+
+// newCSVReader begins a file: it skips the mark of UTF-8 and refuses those of UTF-16.
+func newCSVReader(input io.Reader, delimiter byte) (*csvReader, error) {
+	r := &csvReader{input: bufio.NewReaderSize(input, 64<<10), delimiter: delimiter}
+	start, err := r.input.Peek(3)
+	if err != nil && !errors.Is(err, io.EOF) {
+		return nil, fmt.Errorf("reading the file: %w", err)
+	}
+	switch {
+	case bytes.HasPrefix(start, []byte("\xef\xbb\xbf")):
+		_, err = r.input.Discard(3)
+	case bytes.HasPrefix(start, []byte("\xff\xfe")) || bytes.HasPrefix(start, []byte("\xfe\xff")):
+		return nil, fault.New(fault.Malformed, "line 1: the file is UTF-16; save it as UTF-8")
+	default:
+		return r, nil
+	}
+	return r, err
+}
+
+// next is the next record, or io.EOF. Empty lines are passed over.
+func (r *csvReader) next() (*csvRecord, error) {
+	for {
+		line, tooLong, err := r.take()
+		if err != nil {
+			return nil, err
+		}
+		record := &csvRecord{Line: r.line, Text: string(line)}
+		switch {
+		case tooLong:
+			record.Problem = fmt.Sprintf("the line is longer than %d bytes", maxRecordBytes)
+		case len(line) == 0:
+			continue
+		default:
+			if err := r.parse(record); err != nil {
+				return nil, err
+			}
+		}
+		if record.Problem != "" {
+			record.Text = strings.ToValidUTF8(record.Text, "\ufffd")
+			if r.broken++; r.broken > maxBroken {
+				return nil, fault.New(fault.Malformed, "line %d: the file has more than %d broken lines; it is no CSV with this delimiter", record.Line, maxBroken)
+			}
+		}
+		return record, nil
+	}
+}
+
+// parse splits the record, and takes more lines while a quote is open.
+func (r *csvReader) parse(record *csvRecord) error {
+	var taken [][]byte
+	for {
+		if !utf8.ValidString(record.Text) {
+			record.Problem = encodingProblem(record.Text)
+			break
+		}
+		columns, open, problem := splitCSV(record.Text, r.delimiter)
+		if !open {
+			record.Columns, record.Problem = columns, problem
+			break
+		}
+		if len(taken) >= maxRecordLines || len(record.Text) >= maxRecordBytes {
+			record.Problem = "a quote is opened and never closed"
+			break
+		}
+		line, tooLong, err := r.take()
+		if errors.Is(err, io.EOF) || tooLong {
+			if tooLong {
+				taken = append(taken, line)
+			}
+			record.Problem = "a quote is opened and never closed"
+			break
+		}
+		if err != nil {
+			return err
+		}
+		taken = append(taken, line)
+		record.Text += "\n" + string(line)
+	}
+	if record.Problem != "" && len(taken) > 0 {
+		// Only the first line is given up.
+		record.Text, _, _ = strings.Cut(record.Text, "\n")
+		r.ahead = append(taken, r.ahead...)
+		r.line -= len(taken)
+	}
+	return nil
+}
+
+func encodingProblem(text string) string {
+	at := 0
+	for at < len(text) {
+		c, size := utf8.DecodeRuneInString(text[at:])
+		if c == utf8.RuneError && size == 1 {
+			break
+		}
+		at += size
+	}
+	return fmt.Sprintf("is not valid UTF-8: the byte 0x%02X at position %d; save the file as UTF-8", text[at], at+1)
+}
+
+// take is the next line without its end. What is over the bound is read and thrown away.
+func (r *csvReader) take() (line []byte, tooLong bool, err error) {
+	if len(r.ahead) > 0 {
+		line, r.ahead = r.ahead[0], r.ahead[1:]
+		r.line++
+		return line, len(line) > maxRecordBytes, nil
+	}
+	for {
+		part, err := r.input.ReadSlice('\n')
+		r.read += int64(len(part))
+		if len(line) <= maxRecordBytes {
+			line = append(line, part...)
+		}
+		if errors.Is(err, bufio.ErrBufferFull) {
+			continue
+		}
+		if errors.Is(err, io.EOF) && len(line) > 0 {
+			err = nil
+		}
+		if err != nil {
+			if errors.Is(err, io.EOF) {
+				return nil, false, io.EOF
+			}
+			return nil, false, fmt.Errorf("reading the file: %w", err)
+		}
+		r.line++
+		line = bytes.TrimSuffix(line, []byte("\n"))
+		line = bytes.TrimSuffix(line, []byte("\r"))
+		if len(line) > maxRecordBytes {
+			return line[:200], true, nil
+		}
+		return line, false, nil
+	}
+}
+
+// splitCSV splits one record into its values. open says that a quote waits for its end.
+func splitCSV(text string, delimiter byte) (columns []string, open bool, problem string) {
+	for at := 0; ; {
+		var value string
+		if at < len(text) && text[at] == '"' {
+			end := closingQuote(text, at+1)
+			if end < 0 {
+				return nil, true, ""
+			}
+			value, at = strings.ReplaceAll(text[at+1:end], `""`, `"`), end+1
+			if at < len(text) && text[at] != delimiter {
+				return nil, false, fmt.Sprintf("a quoted value goes on behind its quote, in column %d", len(columns)+1)
+			}
+		} else {
+			end := strings.IndexByte(text[at:], delimiter)
+			if end < 0 {
+				end = len(text) - at
+			}
+			value, at = text[at:at+end], at+end
+			if strings.Contains(value, `"`) {
+				return nil, false, fmt.Sprintf("a quote stands inside of a value without quotes, in column %d", len(columns)+1)
+			}
+		}
+		if columns = append(columns, value); len(columns) > maxColumns {
+			return nil, false, fmt.Sprintf("has more than %d columns", maxColumns)
+		}
+		if at >= len(text) {
+			return columns, false, ""
+		}
+		at++ // the delimiter
+	}
+}
+
+// closingQuote is the place of the quote that ends the value, or -1. Two quotes are one in the value.
+func closingQuote(text string, from int) int {
+	for at := from; at < len(text); at++ {
+		if text[at] != '"' {
+			continue
+		}
+		if at+1 < len(text) && text[at+1] == '"' {
+			at++
+			continue
+		}
+		return at
+	}
+	return -1
+}

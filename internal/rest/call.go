@@ -1,0 +1,177 @@
+package rest
+
+import (
+	"context"
+	"net/http"
+	"strconv"
+	"strings"
+
+	"github.com/kontor-crm/kontor/internal/crm"
+	"github.com/kontor-crm/kontor/internal/schema"
+	"github.com/kontor-crm/kontor/internal/tenancy"
+)
+
+// call is one request at one tenant.
+type call struct {
+	*http.Request
+	id        string
+	client    string
+	tenant    *tenancy.Tenant[Database]
+	principal schema.Principal
+	options   Options
+	body      *body
+}
+
+// answer is what a handler gives back. It is written when the handler is done,
+// so that a handler can run again after the schema has moved.
+type answer struct {
+	status      int
+	contentType string
+	header      http.Header
+	body        []byte
+}
+
+// handler answers a call with the model that the tenant serves now.
+type handler func(ctx context.Context, c *call, model *tenancy.Model) (*answer, error)
+
+// desk receives the requests: it finds the tenant and who asks.
+type desk struct{ options Options }
+
+// anybody is a route for which nobody has to sign in.
+func (d desk) anybody(h handler) http.Handler {
+	return d.serve(func(c *call) (*answer, error) { return c.run(h) })
+}
+
+// reading is a route for signed-in users that changes no records.
+func (d desk) reading(h handler) http.Handler {
+	return d.signedIn(func(c *call) (*answer, error) { return c.run(h) })
+}
+
+// writing is a route for signed-in users that changes records.
+func (d desk) writing(h handler) http.Handler {
+	return d.signedIn(func(c *call) (*answer, error) {
+		if err := c.tenant.Writable(); err != nil {
+			return nil, err
+		}
+		return c.run(h)
+	})
+}
+
+// streaming is a route that writes its answer while it reads the request.
+func (d desk) streaming(h func(w http.ResponseWriter, c *call) error) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		d.signedIn(func(c *call) (*answer, error) { return nil, h(w, c) }).ServeHTTP(w, r)
+	})
+}
+
+func (d desk) signedIn(next func(*call) (*answer, error)) http.Handler {
+	return d.serve(func(c *call) (*answer, error) {
+		principal, err := d.options.Gate.Authenticate(c.Context(), c.tenant.Database(), sessionToken(c.Request))
+		if err != nil {
+			return nil, err
+		}
+		c.principal = principal
+		return next(c)
+	})
+}
+
+// serve finds the tenant and writes the answer, or the problem. An answer of nil was written already.
+func (d desk) serve(next func(*call) (*answer, error)) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		tenant, done, err := d.options.Tenants.Acquire(r.Context(), r.Host)
+		if err != nil {
+			fail(w, r, err)
+			return
+		}
+		defer done()
+		noted := notesOf(r.Context())
+		noted.tenant = tenant.Key
+		c := &call{
+			Request: r, id: noted.id, client: clientAddress(r, d.options.TrustedProxies), tenant: tenant, options: d.options,
+		}
+		c.body = newBody(w, r)
+		a, err := next(c)
+		if err != nil {
+			fail(w, r, err)
+			return
+		}
+		if a != nil {
+			a.write(w)
+		}
+	})
+}
+
+// run runs a handler, once more when the schema has moved.
+func (c *call) run(h handler) (*answer, error) {
+	var a *answer
+	err := c.tenant.Do(c.Context(), func(ctx context.Context, model *tenancy.Model) error {
+		var err error
+		a, err = h(ctx, c, model)
+		return err
+	})
+	return a, err
+}
+
+// records are the tenant's records, as the caller may use them.
+func (c *call) records(model *tenancy.Model, channel string) *crm.Records {
+	return &crm.Records{
+		Compiler: model.Compiler, Runner: c.tenant.Database(), Clock: c.options.Clock, NewID: c.options.NewID,
+		Actor: crm.Actor{Principal: c.principal, Channel: channel, RequestID: c.id},
+	}
+}
+
+// channelAPI is the channel of single writes, for the history.
+const channelAPI = "api"
+
+func (a *answer) write(w http.ResponseWriter) {
+	header := w.Header()
+	for name, values := range a.header {
+		header[name] = values
+	}
+	if a.body != nil {
+		header.Set("Content-Type", a.contentType)
+		header.Set("Content-Length", strconv.Itoa(len(a.body)))
+	}
+	w.WriteHeader(a.status)
+	_, _ = w.Write(a.body) // the client is gone; there is nobody to tell
+}
+
+const contentJSON = "application/json"
+
+func ok(body []byte) *answer {
+	return &answer{status: http.StatusOK, contentType: contentJSON, body: body, header: http.Header{}}
+}
+
+// oneRecord is an answer with a record and its version.
+func oneRecord(status int, record *crm.Record) *answer {
+	a := &answer{status: status, contentType: contentJSON, body: record.JSON, header: http.Header{}}
+	if record.Version > 0 {
+		a.header.Set("ETag", etag(record.Version))
+	}
+	return a
+}
+
+func etag(version int64) string { return `"` + strconv.FormatInt(version, 10) + `"` }
+
+// ifMatch reads If-Match: the versions that a write is meant for. A tag that is
+// no version of ours fits none.
+func (c *call) ifMatch() crm.Match {
+	values := c.Header.Values("If-Match")
+	if len(values) == 0 {
+		return nil
+	}
+	match := crm.Match{}
+	for tag := range strings.SplitSeq(strings.Join(values, ","), ",") {
+		tag = strings.TrimSpace(tag)
+		if tag == "*" {
+			return nil
+		}
+		if len(tag) < 2 || tag[0] != '"' || tag[len(tag)-1] != '"' {
+			continue
+		}
+		if version, err := strconv.ParseInt(tag[1:len(tag)-1], 10, 64); err == nil {
+			match = append(match, version)
+		}
+	}
+	return match
+}

@@ -1,0 +1,388 @@
+package rest
+
+import (
+	"encoding/json"
+	"maps"
+	"slices"
+	"strconv"
+
+	"github.com/kontor-crm/kontor/internal/query"
+	"github.com/kontor-crm/kontor/internal/schema"
+)
+
+// The parts of an OpenAPI 3.1 document that ours needs.
+type (
+	apiDocument struct {
+		OpenAPI    string                `json:"openapi"`
+		Info       apiInfo               `json:"info"`
+		Servers    []apiServer           `json:"servers"`
+		Security   []map[string][]string `json:"security"`
+		Tags       []apiTag              `json:"tags"`
+		Paths      map[string]apiPath    `json:"paths"`
+		Components apiComponents         `json:"components"`
+	}
+	apiInfo struct {
+		Title   string `json:"title"`
+		Version string `json:"version"`
+	}
+	apiServer struct {
+		URL string `json:"url"`
+	}
+	apiTag struct {
+		Name        string `json:"name"`
+		Description string `json:"description,omitempty"`
+	}
+	// apiPath is operations by method in lower case.
+	apiPath      map[string]*apiOperation
+	apiOperation struct {
+		ID          string                  `json:"operationId"`
+		Summary     string                  `json:"summary"`
+		Tags        []string                `json:"tags,omitempty"`
+		Security    *[]map[string][]string  `json:"security,omitempty"`
+		Parameters  []apiParameter          `json:"parameters,omitempty"`
+		RequestBody *apiBody                `json:"requestBody,omitempty"`
+		Responses   map[string]*apiResponse `json:"responses"`
+	}
+	apiParameter struct {
+		Name        string     `json:"name"`
+		In          string     `json:"in"`
+		Required    bool       `json:"required,omitempty"`
+		Description string     `json:"description,omitempty"`
+		Schema      *apiSchema `json:"schema"`
+	}
+	apiBody struct {
+		Required bool                `json:"required"`
+		Content  map[string]apiMedia `json:"content"`
+	}
+	apiMedia struct {
+		Schema *apiSchema `json:"schema"`
+	}
+	apiResponse struct {
+		Ref         string               `json:"$ref,omitempty"`
+		Description string               `json:"description,omitempty"`
+		Headers     map[string]apiHeader `json:"headers,omitempty"`
+		Content     map[string]apiMedia  `json:"content,omitempty"`
+	}
+	apiHeader struct {
+		Description string     `json:"description"`
+		Schema      *apiSchema `json:"schema"`
+	}
+	apiComponents struct {
+		Schemas         map[string]*apiSchema     `json:"schemas"`
+		Responses       map[string]*apiResponse   `json:"responses"`
+		SecuritySchemes map[string]map[string]any `json:"securitySchemes"`
+	}
+	// apiSchema is a JSON Schema of the 2020-12 dialect.
+	apiSchema struct {
+		Ref         string                `json:"$ref,omitempty"`
+		Type        any                   `json:"type,omitempty"` // a text, or a list of texts
+		Format      string                `json:"format,omitempty"`
+		Title       string                `json:"title,omitempty"`
+		Description string                `json:"description,omitempty"`
+		ReadOnly    bool                  `json:"readOnly,omitempty"`
+		Enum        []any                 `json:"enum,omitempty"`
+		Default     any                   `json:"default,omitempty"`
+		MaxLength   int                   `json:"maxLength,omitempty"`
+		Pattern     string                `json:"pattern,omitempty"`
+		Minimum     json.Number           `json:"minimum,omitempty"`
+		Maximum     json.Number           `json:"maximum,omitempty"`
+		Items       *apiSchema            `json:"items,omitempty"`
+		Properties  map[string]*apiSchema `json:"properties,omitempty"`
+		Required    []string              `json:"required,omitempty"`
+		Additional  *bool                 `json:"additionalProperties,omitempty"`
+		Target      string                `json:"x-kontor-target,omitempty"`
+	}
+)
+
+func schemaRef(name string) *apiSchema { return &apiSchema{Ref: "#/components/schemas/" + name} }
+
+func responseRef(name string) *apiResponse {
+	return &apiResponse{Ref: "#/components/responses/" + name}
+}
+
+func jsonOf(s *apiSchema) map[string]apiMedia { return map[string]apiMedia{contentJSON: {Schema: s}} }
+
+func text() *apiSchema { return &apiSchema{Type: "string"} }
+
+func whole() *apiSchema { return &apiSchema{Type: "integer"} }
+
+func listOf(s *apiSchema) *apiSchema { return &apiSchema{Type: "array", Items: s} }
+
+// closed is an object with exactly these properties.
+func closed(properties map[string]*apiSchema, required ...string) *apiSchema {
+	no := false
+	return &apiSchema{Type: "object", Properties: properties, Required: required, Additional: &no}
+}
+
+// describeAPI is the description of the API of one tenant.
+func describeAPI(s *schema.Schema) *apiDocument {
+	d := &apiDocument{
+		OpenAPI: "3.1.0", Info: apiInfo{Title: s.Organisation.DisplayName, Version: strconv.FormatInt(s.Revision, 10)},
+		Servers: []apiServer{{URL: "/"}}, Security: []map[string][]string{{"bearer": {}}, {"cookie": {}}},
+		Paths: map[string]apiPath{}, Components: commonComponents(),
+	}
+	if d.Info.Title == "" {
+		d.Info.Title = s.Organisation.Name
+	}
+	describeSessions(d)
+	for _, object := range s.Objects {
+		describeObject(d, s, object)
+	}
+	return d
+}
+
+func commonComponents() apiComponents {
+	problemSchema := &apiSchema{Type: "object", Description: "What went wrong, as RFC 9457 has it.", Properties: map[string]*apiSchema{
+		"type": text(), "title": text(), "status": whole(), "detail": text(), "reason": text(), "requestId": text(),
+		"errors": listOf(closed(map[string]*apiSchema{"path": text(), "message": text()}, "path", "message")),
+	}, Required: []string{"type", "title", "status"}}
+	responses := map[string]*apiResponse{}
+	for name, description := range map[string]string{
+		"malformed": "The request cannot be read, or names what does not exist.", "unauthenticated": "Nobody is signed in.",
+		"notFound": "There is no such record.", "conflict": "Another record has a value that must be unique.",
+		"stale": "The record has another version than If-Match says.", "invalid": "The model refuses the values; errors say which.",
+		"tooMany": "Too many attempts; Retry-After says when to try again.",
+	} {
+		responses[name] = &apiResponse{
+			Description: description, Content: map[string]apiMedia{contentProblem: {Schema: schemaRef("problem")}},
+		}
+	}
+	return apiComponents{
+		Schemas: map[string]*apiSchema{"problem": problemSchema}, Responses: responses,
+		SecuritySchemes: map[string]map[string]any{
+			"bearer": {"type": "http", "scheme": "bearer"},
+			"cookie": {"type": "apiKey", "in": "cookie", "name": cookieName},
+		},
+	}
+}
+
+func describeSessions(d *apiDocument) {
+	nobody := []map[string][]string{}
+	user := closed(map[string]*apiSchema{
+		"id": {Type: "string", Format: "uuid"}, "name": text(), "email": text(), "administrator": {Type: "boolean"},
+	})
+	d.Paths["/api/v1/login"] = apiPath{"post": {
+		ID: "login", Summary: "Sign in", Security: &nobody,
+		RequestBody: &apiBody{Required: true, Content: jsonOf(closed(map[string]*apiSchema{"email": text(), "password": text()}, "email", "password"))},
+		Responses: map[string]*apiResponse{
+			"200": {Description: "A session, also as a cookie.", Content: jsonOf(closed(map[string]*apiSchema{
+				"token": text(), "expires": {Type: "string", Format: "date-time"}, "user": user,
+			}, "token", "expires", "user"))},
+			"400": responseRef("malformed"), "401": responseRef("unauthenticated"), "422": responseRef("invalid"), "429": responseRef("tooMany"),
+		},
+	}}
+	d.Paths["/api/v1/logout"] = apiPath{"post": {
+		ID: "logout", Summary: "End the session", Security: &nobody, Responses: map[string]*apiResponse{"204": {Description: "The session has ended."}},
+	}}
+	anything := &apiSchema{Type: "object"}
+	d.Paths["/api/v1/schema"] = apiPath{"get": {
+		ID: "readSchema", Summary: "The objects, fields and pipelines, with labels in the language of Accept-Language",
+		Responses: map[string]*apiResponse{"200": {Description: "The schema.", Content: jsonOf(anything)}, "401": responseRef("unauthenticated")},
+	}}
+	d.Paths["/api/v1/openapi.json"] = apiPath{"get": {
+		ID: "readOpenAPI", Summary: "This description",
+		Responses: map[string]*apiResponse{"200": {Description: "The description.", Content: jsonOf(anything)}, "401": responseRef("unauthenticated")},
+	}}
+}
+
+// describeObject adds an object's schemas and calls.
+func describeObject(d *apiDocument, s *schema.Schema, o *schema.Object) {
+	label := o.Label.In(s.Organisation.Language)
+	if label == "" {
+		label = o.Name
+	}
+	d.Tags = append(d.Tags, apiTag{Name: o.Name, Description: label})
+	describeRecord(d, s, o)
+	b := objectCalls{document: d, object: o, label: label}
+	b.list()
+	b.single()
+	if pipelines := s.PipelinesOf(o); len(pipelines) > 0 {
+		b.move(pipelines[0])
+	}
+	b.imports()
+}
+
+// describeRecord adds what a record looks like when it is read, made and changed.
+func describeRecord(d *apiDocument, s *schema.Schema, o *schema.Object) {
+	read, written := map[string]*apiSchema{}, map[string]*apiSchema{}
+	var required []string
+	for _, f := range o.AllFields() {
+		read[f.Name] = valueSchema(s, f, false)
+		if f.ReadOnly || f.Type == schema.TypeAutoNumber {
+			read[f.Name].ReadOnly = true
+			continue
+		}
+		written[f.Name] = valueSchema(s, f, true)
+		if _, isStage := s.PipelineOf(o, f); f.Required && f.Default == nil && !isStage {
+			required = append(required, f.Name)
+		}
+	}
+	d.Components.Schemas["record."+o.Name] = &apiSchema{Type: "object", Properties: read}
+	d.Components.Schemas["new."+o.Name] = closed(written, required...)
+	d.Components.Schemas["change."+o.Name] = closed(written)
+	d.Components.Schemas["list."+o.Name] = closed(map[string]*apiSchema{
+		"items": listOf(schemaRef("record." + o.Name)), "next": text(), "count": whole(),
+	}, "items")
+}
+
+// valueSchema is the JSON Schema of a field's value; written ones may also be numbers where a text holds one.
+func valueSchema(s *schema.Schema, f *schema.Field, written bool) *apiSchema {
+	form := f.FieldType().Form()
+	v := &apiSchema{Format: form.Format, Title: f.Label.In(s.Organisation.Language), Description: f.Description.In(s.Organisation.Language)}
+	types := []string{form.Type}
+	if written && form.Format == "decimal" {
+		types = append(types, "number")
+	}
+	if form.Type == "array" {
+		v.Items = text()
+	}
+	for _, rule := range f.Rules() {
+		applyRule(v, form, rule)
+	}
+	if !f.Required && f.Name != schema.FieldID {
+		types = append(types, "null")
+		if v.Enum != nil {
+			v.Enum = append(v.Enum, nil)
+		}
+	}
+	v.Type = types
+	if len(types) == 1 {
+		v.Type = types[0]
+	}
+	if target, ok := s.ObjectByIdentity(f.Target); ok && f.Type == schema.TypeRelation {
+		v.Target = target.Name
+	}
+	return v
+}
+
+func applyRule(v *apiSchema, form schema.Form, rule schema.Rule) {
+	switch rule.Kind {
+	case schema.RuleMaxLength:
+		v.MaxLength = rule.Length
+	case schema.RuleOneOf:
+		v.Enum = anyOf(rule.Values)
+	case schema.RuleEachOneOf:
+		v.Items = &apiSchema{Type: "string", Enum: anyOf(rule.Values)}
+	case schema.RuleMin:
+		if form.Type == "integer" {
+			v.Minimum = json.Number(rule.Number.String())
+		}
+	case schema.RuleMax:
+		if form.Type == "integer" {
+			v.Maximum = json.Number(rule.Number.String())
+		}
+	case schema.RulePattern, schema.RuleScale: // PostgreSQL's classes are no JSON Schema; the format says it
+	}
+}
+
+func anyOf(values []string) []any {
+	enum := make([]any, 0, len(values))
+	for _, value := range values {
+		enum = append(enum, value)
+	}
+	return enum
+}
+
+// objectCalls adds the calls of one object.
+type objectCalls struct {
+	document *apiDocument
+	object   *schema.Object
+	label    string
+}
+
+func (b objectCalls) path() string { return "/api/v1/records/" + b.object.Name }
+
+func (b objectCalls) operation(verb, summary string, responses map[string]*apiResponse) *apiOperation {
+	all := map[string]*apiResponse{"401": responseRef("unauthenticated")}
+	maps.Copy(all, responses)
+	return &apiOperation{ID: verb + "_" + b.object.Name, Summary: b.label + ": " + summary, Tags: []string{b.object.Name}, Responses: all}
+}
+
+func (b objectCalls) record(description string) *apiResponse {
+	return &apiResponse{
+		Description: description, Content: jsonOf(schemaRef("record." + b.object.Name)),
+		Headers: map[string]apiHeader{"ETag": {Description: "The version, for If-Match.", Schema: text()}},
+	}
+}
+
+func (b objectCalls) list() {
+	page := map[string]*apiResponse{
+		"200": {Description: "A page.", Content: jsonOf(schemaRef("list." + b.object.Name))}, "400": responseRef("malformed"),
+	}
+	limit := &apiSchema{Type: "integer", Minimum: "1", Maximum: json.Number(strconv.Itoa(query.MaxLimit))}
+	count := &apiSchema{Type: "string", Enum: anyOf([]string{string(query.CountNone), string(query.CountExact)})}
+	parameters := []apiParameter{
+		{Name: "filter", Description: "A condition in CEL.", Schema: text()},
+		{Name: "sort", Description: "Names of fields, separated by commas; a leading - sorts from the greatest.", Schema: text()},
+		{Name: "fields", Description: "Names of fields, separated by commas; relation.field expands a relation.", Schema: text()},
+		{Name: "limit", Schema: limit},
+		{Name: "after", Description: "The next of the page before.", Schema: text()},
+		{Name: "count", Schema: count},
+	}
+	body := map[string]*apiSchema{}
+	for i := range parameters {
+		parameters[i].In = "query"
+		body[parameters[i].Name] = parameters[i].Schema
+	}
+	body["sort"], body["fields"] = listOf(text()), listOf(text())
+	listing := b.operation("list", "list", page)
+	listing.Parameters = parameters
+	querying := b.operation("query", "list, asked for in a body", page)
+	querying.RequestBody = &apiBody{Required: true, Content: jsonOf(closed(body))}
+	b.document.Paths[b.path()] = apiPath{"get": listing}
+	b.document.Paths[b.path()+"/query"] = apiPath{"post": querying}
+}
+
+func (b objectCalls) single() {
+	id := apiParameter{Name: "id", In: "path", Required: true, Schema: &apiSchema{Type: "string", Format: "uuid"}}
+	ifMatch := apiParameter{Name: "If-Match", In: "header", Description: "Only when the record has this version.", Schema: text()}
+	create := b.operation("create", "make one", map[string]*apiResponse{
+		"201": b.record("The record."), "400": responseRef("malformed"), "409": responseRef("conflict"), "422": responseRef("invalid"),
+	})
+	create.RequestBody = &apiBody{Required: true, Content: jsonOf(schemaRef("new." + b.object.Name))}
+	b.document.Paths[b.path()]["post"] = create
+
+	get := b.operation("get", "read one", map[string]*apiResponse{"200": b.record("The record."), "404": responseRef("notFound")})
+	get.Parameters = []apiParameter{id, {Name: "fields", In: "query", Schema: text()}}
+	change := b.operation("change", "change fields; null takes a value away", map[string]*apiResponse{
+		"200": b.record("The record afterwards."), "400": responseRef("malformed"), "404": responseRef("notFound"),
+		"409": responseRef("conflict"), "412": responseRef("stale"), "422": responseRef("invalid"),
+	})
+	change.Parameters = []apiParameter{id, ifMatch}
+	change.RequestBody = &apiBody{Required: true, Content: map[string]apiMedia{
+		"application/merge-patch+json": {Schema: schemaRef("change." + b.object.Name)}, contentJSON: {Schema: schemaRef("change." + b.object.Name)},
+	}}
+	remove := b.operation("delete", "take one out of use", map[string]*apiResponse{
+		"204": {Description: "It is gone."}, "404": responseRef("notFound"), "412": responseRef("stale"),
+	})
+	remove.Parameters = []apiParameter{id, ifMatch}
+	b.document.Paths[b.path()+"/{id}"] = apiPath{"get": get, "patch": change, "delete": remove}
+}
+
+func (b objectCalls) move(p *schema.Pipeline) {
+	var stages []string
+	for _, stage := range p.Stages {
+		stages = append(stages, stage.Key)
+	}
+	move := b.operation("move", "move one into a stage", map[string]*apiResponse{
+		"200": b.record("The record afterwards."), "404": responseRef("notFound"), "412": responseRef("stale"), "422": responseRef("invalid"),
+	})
+	move.Parameters = []apiParameter{{Name: "id", In: "path", Required: true, Schema: &apiSchema{Type: "string", Format: "uuid"}}}
+	move.RequestBody = &apiBody{Required: true, Content: jsonOf(closed(map[string]*apiSchema{
+		"stage": {Type: "string", Enum: anyOf(slices.Clone(stages))},
+	}, "stage"))}
+	b.document.Paths[b.path()+"/{id}/move"] = apiPath{"post": move}
+}
+
+func (b objectCalls) imports() {
+	file := b.operation("import", "import a CSV file", map[string]*apiResponse{
+		"200": {
+			Description: "A line of JSON for each event: progress, failed, at the end report or error.",
+			Content:     map[string]apiMedia{"application/x-ndjson": {Schema: text()}},
+		},
+		"400": responseRef("malformed"), "422": responseRef("invalid"),
+	})
+	form := closed(map[string]*apiSchema{"mapping": {Type: "object"}, "file": text()}, "mapping", "file")
+	file.RequestBody = &apiBody{Required: true, Content: map[string]apiMedia{"multipart/form-data": {Schema: form}}}
+	b.document.Paths[b.path()+"/import"] = apiPath{"post": file}
+}

@@ -1,0 +1,35 @@
+package rest
+
+import (
+	"context"
+	"net/http"
+	"net/url"
+
+	"github.com/kontor-crm/kontor/internal/fault"
+	"github.com/kontor-crm/kontor/internal/tenancy"
+)
+
+// getRecord answers one record, with the fields that the parameter "fields" names.
+func getRecord(ctx context.Context, c *call, model *tenancy.Model) (*answer, error) {
+	values, err := url.ParseQuery(c.URL.RawQuery)
+	if err != nil {
+		return nil, fault.Wrap(fault.Malformed, err, "the query string cannot be read")
+	}
+	for name := range values {
+		if name != "fields" {
+			return nil, malformed(name, "is no parameter of a record; there is fields")
+		}
+	}
+	var fields []string
+	if err := readNames(map[string]any{"fields": values.Get("fields")}, "fields", &fields); err != nil {
+		return nil, err
+	}
+	record, err := c.records(model, channelAPI).Get(ctx, c.PathValue("object"), c.PathValue("id"), fields)
+	if err != nil {
+		return nil, err
+	}
+	if tag := etag(record.Version); record.Version > 0 && len(fields) == 0 && c.Header.Get("If-None-Match") == tag {
+		return &answer{status: http.StatusNotModified, header: http.Header{"Etag": {tag}}}, nil
+	}
+	return oneRecord(http.StatusOK, record), nil
+}

@@ -1,0 +1,25 @@
+package rest
+
+import "net/http"
+
+// routes is the table of contents of the API.
+func routes(o Options) *http.ServeMux {
+	d := desk{o}
+	documents := newDocuments()
+	mux := http.NewServeMux()
+
+	mux.Handle("POST /api/v1/login", d.anybody(login(o.Gate)))
+	mux.Handle("POST /api/v1/logout", d.anybody(logout(o.Gate)))
+	mux.Handle("GET /api/v1/schema", d.reading(readSchema))
+	mux.Handle("GET /api/v1/openapi.json", d.reading(readOpenAPI(documents)))
+
+	mux.Handle("GET /api/v1/records/{object}", d.reading(listRecords))
+	mux.Handle("POST /api/v1/records/{object}/query", d.reading(queryRecords))
+	mux.Handle("POST /api/v1/records/{object}", d.writing(createRecord))
+	mux.Handle("GET /api/v1/records/{object}/{id}", d.reading(getRecord))
+	mux.Handle("PATCH /api/v1/records/{object}/{id}", d.writing(patchRecord))
+	mux.Handle("DELETE /api/v1/records/{object}/{id}", d.writing(deleteRecord))
+	mux.Handle("POST /api/v1/records/{object}/{id}/move", d.writing(moveRecord))
+	mux.Handle("POST /api/v1/records/{object}/import", d.streaming(importRecords))
+	return mux
+}

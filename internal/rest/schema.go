@@ -1,0 +1,219 @@
+package rest
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/base64"
+	"encoding/json"
+	"net/http"
+
+	"golang.org/x/text/language"
+
+	"github.com/kontor-crm/kontor/internal/schema"
+	"github.com/kontor-crm/kontor/internal/tenancy"
+)
+
+type schemaAnswer struct {
+	Revision     int64               `json:"revision"`
+	Organisation organisationAnswer  `json:"organisation"`
+	User         userAnswer          `json:"user"`
+	Objects      []objectDescription `json:"objects"`
+	Pipelines    []pipelineAnswer    `json:"pipelines"`
+}
+
+type organisationAnswer struct {
+	Name        string `json:"name"`
+	DisplayName string `json:"displayName"`
+	Language    string `json:"language"`
+	TimeZone    string `json:"timeZone"`
+	Currency    string `json:"currency"`
+}
+
+type objectDescription struct {
+	Name        string             `json:"name"`
+	Label       string             `json:"label"`
+	PluralLabel string             `json:"pluralLabel,omitempty"`
+	Description string             `json:"description,omitempty"`
+	Custom      bool               `json:"custom"`
+	Title       string             `json:"title"`
+	Fields      []fieldDescription `json:"fields"`
+}
+
+type fieldDescription struct {
+	Name        string              `json:"name"`
+	Type        schema.TypeName     `json:"type"`
+	Label       string              `json:"label"`
+	Description string              `json:"description,omitempty"`
+	Custom      bool                `json:"custom"`
+	System      bool                `json:"system"`
+	ReadOnly    bool                `json:"readOnly"`
+	Required    bool                `json:"required"`
+	Unique      bool                `json:"unique"`
+	Default     *string             `json:"default,omitempty"`
+	Length      int                 `json:"length,omitempty"`
+	Precision   int                 `json:"precision,omitempty"`
+	Scale       *int                `json:"scale,omitempty"`
+	Min         string              `json:"min,omitempty"`
+	Max         string              `json:"max,omitempty"`
+	Options     []optionDescription `json:"options,omitempty"`
+	Target      string              `json:"target,omitempty"`
+	Sensitivity string              `json:"sensitivity,omitempty"`
+}
+
+type optionDescription struct {
+	Key   string `json:"key"`
+	Label string `json:"label"`
+}
+
+type pipelineAnswer struct {
+	Name   string        `json:"name"`
+	Object string        `json:"object"`
+	Field  string        `json:"field"`
+	Label  string        `json:"label"`
+	Stages []stageAnswer `json:"stages"`
+}
+
+type stageAnswer struct {
+	Key          string           `json:"key"`
+	Label        string           `json:"label"`
+	Kind         schema.StageKind `json:"kind"`
+	Probability  int              `json:"probability"`
+	Required     []string         `json:"required,omitempty"`
+	AllowedMoves []string         `json:"allowedMoves"` // null is all
+	RottingDays  int              `json:"rottingDays,omitempty"`
+}
+
+// readSchema answers the tenant's model, with labels in the language asked for.
+func readSchema(_ context.Context, c *call, model *tenancy.Model) (*answer, error) {
+	d := describer{schema: model.Schema, languages: languages(c.Header.Get("Accept-Language"), model.Schema.Organisation.Language)}
+	organisation := model.Schema.Organisation
+	full := schemaAnswer{
+		Revision: model.Schema.Revision,
+		Organisation: organisationAnswer{
+			Name: organisation.Name, DisplayName: organisation.DisplayName, Language: organisation.Language,
+			TimeZone: organisation.TimeZone, Currency: organisation.Currency,
+		},
+		User: userAnswer{
+			ID: c.principal.UserID, Name: c.principal.Name, Email: c.principal.Email, Administrator: c.principal.Administrator,
+		},
+		Objects: []objectDescription{}, Pipelines: []pipelineAnswer{},
+	}
+	for _, object := range model.Schema.Objects {
+		full.Objects = append(full.Objects, d.object(object))
+	}
+	for _, pipeline := range model.Schema.Pipelines {
+		full.Pipelines = append(full.Pipelines, d.pipeline(pipeline))
+	}
+	encoded, err := json.Marshal(full)
+	if err != nil {
+		return nil, err
+	}
+	a := cached(c, encoded)
+	a.header.Set("Vary", "Accept-Language, Authorization, Cookie")
+	return a, nil
+}
+
+// cached answers with a tag of the content, and with nothing else when the client has that already.
+func cached(c *call, encoded []byte) *answer {
+	sum := sha256.Sum256(encoded)
+	tag := `"` + base64.RawURLEncoding.EncodeToString(sum[:12]) + `"`
+	a := ok(encoded)
+	if c.Header.Get("If-None-Match") == tag {
+		a = &answer{status: http.StatusNotModified, header: http.Header{}}
+	}
+	a.header.Set("ETag", tag)
+	a.header.Set("Cache-Control", "private, no-cache")
+	return a
+}
+
+// maxLanguages bounds what a header may ask for.
+const maxLanguages = 10
+
+// languages are those of Accept-Language, the best first, each followed by its
+// base (zh-CN, zh), and then the organisation's own.
+func languages(header, own string) []string {
+	tags, _, err := language.ParseAcceptLanguage(header)
+	if err != nil {
+		tags = nil
+	}
+	var found []string
+	for _, tag := range tags[:min(len(tags), maxLanguages)] {
+		base, _ := tag.Base()
+		found = append(found, tag.String(), base.String())
+	}
+	return append(found, own)
+}
+
+// describer says what a model holds in some languages.
+type describer struct {
+	schema    *schema.Schema
+	languages []string
+}
+
+func (d describer) label(label schema.Label, otherwise string) string {
+	if text := label.In(d.languages...); text != "" {
+		return text
+	}
+	return otherwise
+}
+
+func (d describer) object(o *schema.Object) objectDescription {
+	described := objectDescription{
+		Name: o.Name, Label: d.label(o.Label, o.Name), PluralLabel: d.label(o.PluralLabel, ""), Description: d.label(o.Description, ""),
+		Custom: o.Custom, Title: o.TitleField().Name, Fields: []fieldDescription{},
+	}
+	for _, f := range o.AllFields() {
+		described.Fields = append(described.Fields, d.field(f))
+	}
+	return described
+}
+
+func (d describer) field(f *schema.Field) fieldDescription {
+	described := fieldDescription{
+		Name: f.Name, Type: f.Type, Label: d.label(f.Label, f.Name), Description: d.label(f.Description, ""), Custom: f.Custom,
+		System: f.System, ReadOnly: f.ReadOnly || f.Type == schema.TypeAutoNumber, Required: f.Required, Unique: f.Unique,
+		Default: f.Default, Length: maxLength(f), Precision: f.Precision, Scale: f.Scale, Min: f.Min, Max: f.Max, Sensitivity: f.Sensitivity,
+	}
+	for _, option := range f.Options {
+		described.Options = append(described.Options, optionDescription{Key: option.Key, Label: d.label(option.Label, option.Key)})
+	}
+	if target, ok := d.schema.ObjectByIdentity(f.Target); ok && f.Type == schema.TypeRelation {
+		described.Target = target.Name
+	}
+	return described
+}
+
+// maxLength is the greatest number of characters, 0 when nothing bounds it.
+func maxLength(f *schema.Field) int {
+	for _, rule := range f.Rules() {
+		if rule.Kind == schema.RuleMaxLength {
+			return rule.Length
+		}
+	}
+	return 0
+}
+
+func (d describer) pipeline(p *schema.Pipeline) pipelineAnswer {
+	described := pipelineAnswer{Name: p.Identity, Label: d.label(p.Label, p.Identity), Stages: []stageAnswer{}}
+	object, ok := d.schema.ObjectByIdentity(p.Object)
+	if !ok {
+		return described
+	}
+	described.Object = object.Name
+	if field, ok := object.FieldByIdentity(p.Field); ok {
+		described.Field = field.Name
+	}
+	for _, stage := range p.Stages {
+		one := stageAnswer{
+			Key: stage.Key, Label: d.label(stage.Label, stage.Key), Kind: stage.Kind, Probability: stage.Probability,
+			AllowedMoves: stage.AllowedMoves, RottingDays: stage.RottingDays,
+		}
+		for _, identity := range stage.Required {
+			if field, ok := object.FieldByIdentity(identity); ok {
+				one.Required = append(one.Required, field.Name)
+			}
+		}
+		described.Stages = append(described.Stages, one)
+	}
+	return described
+}
