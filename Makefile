@@ -31,7 +31,7 @@ dev: setup build ## Run everything on this machine, with the sample in it. ARGS=
 	@exec bin/kontor dev $(ARGS)
 
 .PHONY: test
-test: setup bin/kube ## Run all tests, with a real PostgreSQL and a real API server.
+test: setup $(if $(KUBEBUILDER_ASSETS),,bin/kube) ## Run all tests, with a real PostgreSQL and a real API server.
 	@hack/patiently.sh "Running the tests" go test -timeout 20m -p $(TEST_PACKAGES_AT_ONCE) $(TEST_ARGS) ./...
 
 .PHONY: verify
@@ -69,7 +69,7 @@ clean: ## Remove what was built.
 ##@ Generate and check
 
 .PHONY: generate
-generate: ## Make the generated files: deep copies, CRDs.
+generate: ## Make the generated files: deep copies, CRDs, what the charts have of them.
 	@hack/generate.sh
 
 .PHONY: verify-generated
@@ -86,13 +86,15 @@ lint: ## Run golangci-lint.
 
 .PHONY: verify-modules
 verify-modules: ## Fail if go mod tidy would change one of the three modules.
-	@for module in . hack/kube hack/tools; do \
-		hack/patiently.sh "Checking go.mod in $$module" go -C "$$module" mod tidy -diff; \
-	done
+	@failed=0; for module in . hack/kube hack/tools; do \
+		hack/patiently.sh "Checking go.mod in $$module" go -C "$$module" mod tidy -diff || failed=1; \
+	done; exit $$failed
 
 .PHONY: verify-charts
 verify-charts: ## Run helm lint on the charts.
-	@for chart in $(CHARTS); do hack/patiently.sh "Checking $$chart" $(TOOL) helm lint --quiet "$$chart"; done
+	@failed=0; for chart in $(CHARTS); do \
+		hack/patiently.sh "Checking $$chart" $(TOOL) helm lint --quiet "$$chart" || failed=1; \
+	done; exit $$failed
 
 ##@ Measure
 

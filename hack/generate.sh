@@ -13,6 +13,7 @@ controller_gen object paths=./api/...
 rm -f config/crd/bases/*.yaml # those of kinds that are gone go too
 controller_gen crd paths=./api/... output:crd:artifacts:config=config/crd/bases
 hack/charts.sh
+hack/charts.sh
 after=$(digests)
 
 if [ "${1:-}" = --check ] && [ "$before" != "$after" ]; then
