@@ -83,7 +83,7 @@ func (c *checker) field(e ast.Expr) node {
 	name := strings.TrimPrefix(e.AsIdent(), ".")
 	f, ok := c.object.Field(name)
 	if !ok {
-		return c.refuse(e.ID(), "no field %q in %s%s", name, c.object.Name, didYouMean(name, c.object.AllFields()))
+		return c.refuse(e.ID(), "no field %q in %s%s", name, c.object.Name, DidYouMean(name, c.object.AllFields()))
 	}
 	for _, known := range c.fields {
 		if known == f {
@@ -478,7 +478,7 @@ func isLiteral(e ast.Expr) bool {
 }
 
 // didYouMean suggests the field whose name is nearest, or nothing.
-func didYouMean(name string, fields []*schema.Field) string {
+func DidYouMean(name string, fields []*schema.Field) string {
 	best, nearest := "", max(len(name)/3, 1)+1
 	for _, f := range fields {
 		if d := distance(name, f.Name, nearest); d < nearest {

@@ -112,7 +112,7 @@ func (n choice) kind() schema.Kind {
 }
 
 func (n literal) nullable() bool   { return n.value == nil }
-func (n reading) nullable() bool   { return !alwaysSet(n.field) }
+func (n reading) nullable() bool   { return !AlwaysSet(n.field) }
 func (comparison) nullable() bool  { return false }
 func (presence) nullable() bool    { return false }
 func (membership) nullable() bool  { return false }
@@ -132,8 +132,8 @@ func (n arithmetic) nullable() bool {
 // kindNull is the kind of the literal null, which fits every other one.
 const kindNull schema.Kind = ""
 
-// alwaysSet says whether the database sees to it that the field has a value.
-func alwaysSet(f *schema.Field) bool {
+// AlwaysSet says whether the database sees to it that the field has a value.
+func AlwaysSet(f *schema.Field) bool {
 	if !f.System {
 		return false
 	}

@@ -1,5 +1,11 @@
 package query
 
+import (
+	"github.com/kontor-crm/kontor/internal/expr"
+	"github.com/kontor-crm/kontor/internal/fault"
+	"github.com/kontor-crm/kontor/internal/schema"
+)
+
 // Access is what the asker may see and do. Every statement needs one; its zero
 // value denies everything.
 type Access struct {
@@ -8,3 +14,46 @@ type Access struct {
 
 // Everything is the access of a tenant's administrator.
 func Everything() Access { return Access{everything: true} }
+
+func (a Access) mayRead(*schema.Object) bool { return a.everything }
+
+func (a Access) mayWrite(*schema.Object) bool { return a.everything }
+
+// maySee says whether the values of a field are shown, and may be searched and sorted by.
+func (a Access) maySee(*schema.Object, *schema.Field) bool { return a.everything }
+
+// reading refuses the statement when the object's records may not be read.
+func (a Access) reading(o *schema.Object) error {
+	if !a.mayRead(o) {
+		return fault.New(fault.Forbidden, "you may not read %s", o.Name)
+	}
+	return nil
+}
+
+// writing refuses the statement when the object's records may not be written.
+func (a Access) writing(o *schema.Object) error {
+	if !a.mayWrite(o) {
+		return fault.New(fault.Forbidden, "you may not write %s", o.Name)
+	}
+	return nil
+}
+
+// visible are the fields of an object that are shown.
+func (a Access) visible(o *schema.Object) []*schema.Field {
+	var visible []*schema.Field
+	for _, f := range o.AllFields() {
+		if a.maySee(o, f) {
+			visible = append(visible, f)
+		}
+	}
+	return visible
+}
+
+// field is the field of that name; one that may not be seen is no field. path is where the request names it.
+func (a Access) field(o *schema.Object, name, path string) (*schema.Field, error) {
+	f, ok := o.Field(name)
+	if !ok || !a.maySee(o, f) {
+		return nil, malformed(path, "no field %.60q in %s%s", name, o.Name, expr.DidYouMean(name, a.visible(o)))
+	}
+	return f, nil
+}

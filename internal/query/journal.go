@@ -2,8 +2,11 @@ package query
 
 import (
 	"encoding/json"
+	"strconv"
+	"strings"
 	"time"
 
+	"github.com/kontor-crm/kontor/internal/expr"
 	"github.com/kontor-crm/kontor/internal/schema"
 )
 
@@ -20,7 +23,9 @@ const (
 
 // Change is what history and outbox keep of one write.
 type Change struct {
-	At        time.Time
+	// At is when it happened.
+	At time.Time
+	// Object and ID are the record's; Version is the one that the write made.
 	Object    *schema.Object
 	ID        string
 	Version   int64
@@ -35,8 +40,57 @@ type Change struct {
 	Changes json.RawMessage
 }
 
+// journalColumn is a column of the history or the outbox.
+type journalColumn struct {
+	name string
+	cast string
+	of   func(c *Compiler, change Change) string
+}
+
+// outboxColumns are those that the history has too; an empty text is null.
+var outboxColumns = []journalColumn{
+	{"at", "timestamptz", func(_ *Compiler, change Change) string { return moment(change.At) }},
+	{"object", "text", func(_ *Compiler, change Change) string { return change.Object.Identity }},
+	{"record_id", "uuid", func(_ *Compiler, change Change) string { return change.ID }},
+	{"version", "integer", func(_ *Compiler, change Change) string { return strconv.FormatInt(change.Version, 10) }},
+	{"operation", "text", func(_ *Compiler, change Change) string { return string(change.Operation) }},
+}
+
+var historyColumns = append(outboxColumns[:len(outboxColumns):len(outboxColumns)], []journalColumn{
+	{"actor", "uuid", func(_ *Compiler, change Change) string { return change.Actor }},
+	{"channel", "text", func(_ *Compiler, change Change) string { return change.Channel }},
+	{"request_id", "text", func(_ *Compiler, change Change) string { return change.RequestID }},
+	{"schema_revision", "bigint", func(c *Compiler, _ Change) string { return strconv.FormatInt(c.schema.Revision, 10) }},
+	{"changes", "jsonb", func(_ *Compiler, change Change) string { return string(change.Changes) }},
+}...)
+
 // History writes changes into the history, in one statement. It returns no rows.
-func (c *Compiler) History(changes ...Change) Statement { return Statement{} }
+func (c *Compiler) History(changes ...Change) Statement {
+	return c.journal("history", historyColumns, changes)
+}
 
 // Outbox writes changes into the outbox, in one statement. It returns no rows.
-func (c *Compiler) Outbox(changes ...Change) Statement { return Statement{} }
+func (c *Compiler) Outbox(changes ...Change) Statement {
+	return c.journal("outbox", outboxColumns, changes)
+}
+
+// journal inserts a row for each change, from one array for each column.
+func (c *Compiler) journal(table string, columns []journalColumn, changes []Change) Statement {
+	var args expr.Args
+	var names, values, arrays []string
+	for _, column := range columns {
+		texts := make([]string, 0, len(changes))
+		for _, change := range changes {
+			texts = append(texts, column.of(c, change))
+		}
+		name := schema.QuoteIdent(column.name)
+		names = append(names, name)
+		values = append(values, "NULLIF(u."+name+", '')::"+column.cast)
+		arrays = append(arrays, args.Add(texts)+"::text[]")
+	}
+	return Statement{
+		SQL: "INSERT INTO " + schema.QuoteIdent(schema.PlatformSchema) + "." + schema.QuoteIdent(table) + " (" + strings.Join(names, ", ") + ") SELECT " +
+			strings.Join(values, ", ") + " FROM unnest(" + strings.Join(arrays, ", ") + ") WITH ORDINALITY AS u (" + strings.Join(names, ", ") + ", place) ORDER BY u.place",
+		Args: args.Values(),
+	}
+}

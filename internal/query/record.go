@@ -1,0 +1,254 @@
+package query
+
+import (
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/shopspring/decimal"
+
+	"github.com/kontor-crm/kontor/internal/expr"
+	"github.com/kontor-crm/kontor/internal/fault"
+	"github.com/kontor-crm/kontor/internal/schema"
+)
+
+// Get is one live record, with the fields of those names as in a ListRequest.
+// An id that is none is fault.NotFound.
+func (c *Compiler) Get(a Access, object *schema.Object, id string, fields []string) (Statement, error) {
+	if err := a.reading(object); err != nil {
+		return Statement{}, err
+	}
+	if err := checkID(object, id); err != nil {
+		return Statement{}, err
+	}
+	selected, err := c.selectFields(a, object, fields)
+	if err != nil {
+		return Statement{}, err
+	}
+	var args expr.Args
+	return Statement{
+		SQL:     "SELECT " + strings.Join(selected.expressions, ", ") + selected.from(object) + " WHERE " + byID(&args, id) + " AND " + live(record),
+		Args:    args.Values(),
+		Columns: selected.columns,
+	}, nil
+}
+
+// Lock is one live record with all its fields, locked against other writers
+// until the transaction ends. An id that is none is fault.NotFound.
+func (c *Compiler) Lock(a Access, object *schema.Object, id string) (Statement, error) {
+	if err := checkID(object, id); err != nil {
+		return Statement{}, err
+	}
+	return c.LockMany(a, object, []string{id})
+}
+
+// LockMany is Lock for several records, locked in the order of their ids. Ids
+// that are none, or are not found, give no row.
+func (c *Compiler) LockMany(a Access, object *schema.Object, ids []string) (Statement, error) {
+	if err := a.writing(object); err != nil {
+		return Statement{}, err
+	}
+	ids = slices.DeleteFunc(slices.Clone(ids), func(id string) bool { return checkID(object, id) != nil })
+	id, _ := object.Field(schema.FieldID)
+	selected := selectOwn(object.AllFields())
+	var args expr.Args
+	return Statement{
+		// A record's key never changes, so records that point to it may be written meanwhile.
+		SQL: "SELECT " + strings.Join(selected.expressions, ", ") + selected.from(object) + " WHERE " + column(record, id) + " = ANY(" + args.Add(ids) +
+			"::text[]::uuid[]) AND " + live(record) + " ORDER BY " + column(record, id) + " FOR NO KEY UPDATE",
+		Args:    args.Values(),
+		Columns: selected.columns,
+	}, nil
+}
+
+// Insert makes a record with version 1 and returns its row with all fields.
+// Values hold the fields that are set, without read-only ones. by is the id of
+// the user, or empty.
+func (c *Compiler) Insert(a Access, object *schema.Object, id string, values Values, by string, at time.Time) (Statement, error) {
+	if err := a.writing(object); err != nil {
+		return Statement{}, err
+	}
+	var args expr.Args
+	columns, places, err := assignments(object, values, &args)
+	if err != nil {
+		return Statement{}, err
+	}
+	user := orNull(by)
+	for _, set := range []struct {
+		name  string
+		value any
+		cast  schema.Storage
+	}{
+		{schema.FieldID, id, schema.StorageUUID},
+		{schema.FieldCreatedAt, moment(at), schema.StorageTimestamp},
+		{schema.FieldUpdatedAt, moment(at), schema.StorageTimestamp},
+		{schema.FieldCreatedBy, user, schema.StorageUUID},
+		{schema.FieldUpdatedBy, user, schema.StorageUUID},
+		{schema.ColumnSchemaRevision, c.schema.Revision, schema.StorageBigInt},
+	} {
+		columns = append(columns, schema.QuoteIdent(set.name))
+		places = append(places, args.Add(set.value)+"::"+string(set.cast))
+	}
+	return returning(object, "INSERT INTO "+object.QualifiedTable()+" AS "+record+" ("+strings.Join(columns, ", ")+", "+
+		schema.QuoteIdent(schema.FieldVersion)+") VALUES ("+strings.Join(places, ", ")+", 1)", &args), nil
+}
+
+// Update changes some fields of the live record that has this version and
+// returns its row with all fields; no row says that there is no such record in
+// that version.
+func (c *Compiler) Update(a Access, object *schema.Object, id string, version int64, changed Values, by string, at time.Time) (Statement, error) {
+	if err := a.writing(object); err != nil {
+		return Statement{}, err
+	}
+	var args expr.Args
+	columns, places, err := assignments(object, changed, &args)
+	if err != nil {
+		return Statement{}, err
+	}
+	sets := make([]string, 0, len(columns))
+	for i := range columns {
+		sets = append(sets, columns[i]+" = "+places[i])
+	}
+	return c.change(object, id, version, sets, by, at, &args)
+}
+
+// Delete marks the live record that has this version as deleted and returns its row; no row as for Update.
+func (c *Compiler) Delete(a Access, object *schema.Object, id string, version int64, by string, at time.Time) (Statement, error) {
+	if err := a.writing(object); err != nil {
+		return Statement{}, err
+	}
+	var args expr.Args
+	sets := []string{schema.QuoteIdent(schema.ColumnDeletedAt) + " = " + args.Add(moment(at)) + "::timestamptz"}
+	return c.change(object, id, version, sets, by, at, &args)
+}
+
+// change is an UPDATE of one version of a record to the next.
+func (c *Compiler) change(object *schema.Object, id string, version int64, sets []string, by string, at time.Time, args *expr.Args) (Statement, error) {
+	if err := checkID(object, id); err != nil {
+		return Statement{}, err
+	}
+	current := schema.QuoteIdent(schema.FieldVersion)
+	sets = append(sets,
+		current+" = "+record+"."+current+" + 1",
+		schema.QuoteIdent(schema.FieldUpdatedAt)+" = "+args.Add(moment(at))+"::timestamptz",
+		schema.QuoteIdent(schema.FieldUpdatedBy)+" = "+args.Add(orNull(by))+"::uuid",
+		schema.QuoteIdent(schema.ColumnSchemaRevision)+" = "+args.Add(c.schema.Revision)+"::bigint",
+	)
+	return returning(object, "UPDATE "+object.QualifiedTable()+" AS "+record+" SET "+strings.Join(sets, ", ")+" WHERE "+byID(args, id)+
+		" AND "+record+"."+current+" = "+args.Add(version)+"::bigint AND "+live(record), args), nil
+}
+
+// FindBy is the id and the field's value of the live records whose field has
+// one of the values, ordered by id. Values are as schema.FieldType documents;
+// nil ones find nothing.
+func (c *Compiler) FindBy(a Access, object *schema.Object, field *schema.Field, values []any) (Statement, error) {
+	if err := a.reading(object); err != nil {
+		return Statement{}, err
+	}
+	if own, ok := object.FieldByIdentity(field.Identity); !ok || own != field || !a.maySee(object, field) || field.Kind() == schema.KindTexts {
+		return Statement{}, fmt.Errorf("records of %s cannot be found by %q", object.Name, field.Name)
+	}
+	texts := make([]string, 0, len(values))
+	for _, value := range values {
+		written, err := argument(field, value)
+		if err != nil {
+			return Statement{}, err
+		}
+		if written != nil {
+			texts = append(texts, fmt.Sprint(written))
+		}
+	}
+	id, _ := object.Field(schema.FieldID)
+	selected := selectOwn([]*schema.Field{id, field})
+	var args expr.Args
+	list := args.Add(texts) + "::text[]"
+	if cast := castOf(field); cast != string(schema.StorageText) {
+		list += "::" + cast + "[]"
+	}
+	return Statement{
+		SQL: "SELECT " + strings.Join(selected.expressions, ", ") + selected.from(object) + " WHERE " + column(record, field) + " = ANY(" + list +
+			") AND " + live(record) + " ORDER BY " + column(record, id),
+		Args:    args.Values(),
+		Columns: selected.columns,
+	}, nil
+}
+
+// assignments are the columns of some fields with the places of their values, in the order of the object.
+func assignments(object *schema.Object, values Values, args *expr.Args) (columns, places []string, err error) {
+	for _, f := range object.AllFields() {
+		value, ok := values[f]
+		if !ok {
+			continue
+		}
+		if f.ReadOnly || f.Type == schema.TypeAutoNumber {
+			return nil, nil, fmt.Errorf("field %q of %s is set by the system", f.Name, object.Name)
+		}
+		written, err := argument(f, value)
+		if err != nil {
+			return nil, nil, err
+		}
+		columns = append(columns, schema.QuoteIdent(f.Column))
+		places = append(places, args.Add(written)+"::"+castOf(f))
+	}
+	if len(columns) != len(values) {
+		return nil, nil, fmt.Errorf("some of the values belong to no field of %s", object.Name)
+	}
+	return columns, places, nil
+}
+
+// castOf is the type that an argument of the field is cast to. Numbers keep
+// their digits: it is the column that rounds them.
+func castOf(f *schema.Field) string {
+	if storage := string(f.Storage()); !strings.HasPrefix(storage, "numeric") {
+		return storage
+	}
+	return "numeric"
+}
+
+// argument is a value in a form that PostgreSQL reads for the field; nil is null.
+func argument(f *schema.Field, value any) (any, error) {
+	switch value := value.(type) {
+	case nil:
+		return nil, nil //nolint:nilnil // null is a value here
+	case string, int64, bool, []string:
+		return value, nil
+	case decimal.Decimal:
+		return value.String(), nil
+	case time.Time:
+		if f.Kind() == schema.KindDate {
+			return value.Format(time.DateOnly), nil
+		}
+		return moment(value), nil
+	}
+	return nil, fmt.Errorf("field %q cannot hold a %T", f.Name, value)
+}
+
+func moment(at time.Time) string { return at.UTC().Format(time.RFC3339Nano) }
+
+// orNull is the text as an argument; an empty one is null.
+func orNull(text string) any {
+	if text == "" {
+		return nil
+	}
+	return text
+}
+
+func byID(args *expr.Args, id string) string {
+	return record + "." + schema.QuoteIdent(schema.FieldID) + " = " + args.Add(id) + "::uuid"
+}
+
+func checkID(object *schema.Object, id string) error {
+	if _, err := uuid.Parse(id); err != nil || len(id) != 36 {
+		return fault.New(fault.NotFound, "there is no %s with the id %s", object.Name, strconv.Quote(id[:min(len(id), 40)]))
+	}
+	return nil
+}
+
+// returning makes a write that gives the record as it is after it.
+func returning(object *schema.Object, sql string, args *expr.Args) Statement {
+	selected := selectOwn(object.AllFields())
+	return Statement{SQL: sql + " RETURNING " + strings.Join(selected.expressions, ", "), Args: args.Values(), Columns: selected.columns}
+}
