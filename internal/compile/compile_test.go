@@ -22,7 +22,7 @@ func tenant() *crmv1.Tenant {
 }
 
 // read makes an Input of YAML documents, each a second younger than the one before.
-func read(t testing.TB, documents string) Input {
+func read(t *testing.T, documents string) Input {
 	t.Helper()
 	in := Input{Tenant: tenant()}
 	for i, document := range strings.Split(documents, "\n---\n") {
@@ -82,7 +82,7 @@ func pipeline(name, spec string) string {
 }
 
 // served compiles documents that must all be good.
-func served(t testing.TB, documents string) *schema.Schema {
+func served(t *testing.T, documents string) *schema.Schema {
 	t.Helper()
 	result := Compile(read(t, documents))
 	for ref, verdict := range result.Verdicts {
@@ -95,14 +95,14 @@ func served(t testing.TB, documents string) *schema.Schema {
 }
 
 // on compiles documents over an applied schema.
-func on(t testing.TB, applied *schema.Schema, documents string) Result {
+func on(t *testing.T, applied *schema.Schema, documents string) Result {
 	t.Helper()
 	in := read(t, documents)
 	in.Applied = applied
 	return Compile(in)
 }
 
-func mustField(t testing.TB, s *schema.Schema, objectName, fieldName string) *schema.Field {
+func mustField(t *testing.T, s *schema.Schema, objectName, fieldName string) *schema.Field {
 	t.Helper()
 	o, ok := s.Object(objectName)
 	if !ok {
@@ -294,8 +294,8 @@ func TestBadResourcesAreRefusedWithPathAndReason(t *testing.T) {
 			refused{Ref{KindPipeline, "sales"}, crmv1.ReasonInvalid, "spec.stages[1].gate.required[1]", `"opportunity" has no field "closedate"; did you mean "close_date"?`},
 		},
 		"a pipeline on an object that does not exist": {
-			pipeline("sales", "object: oportunity, "+stages),
-			refused{Ref{KindPipeline, "sales"}, crmv1.ReasonObjectNotFound, "spec.object", `there is no object "oportunity"; did you mean "opportunity"?`},
+			pipeline("sales", "object: opportunities, "+stages),
+			refused{Ref{KindPipeline, "sales"}, crmv1.ReasonObjectNotFound, "spec.object", `there is no object "opportunities"; did you mean "opportunity"?`},
 		},
 		"a pipeline on a field that is no picklist": {
 			pipeline("sales", "field: name, "+stages),

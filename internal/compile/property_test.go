@@ -28,10 +28,10 @@ func randomInput(r *rand.Rand) Input {
 	word := func() string { return pick(r, "", "", "one", "two", "phone", "three", "std_phone") }
 	spec := func() crmv1.FieldSpec {
 		s := crmv1.FieldSpec{Name: word(), Type: pick(r, crmv1.FieldText, crmv1.FieldPicklist, crmv1.FieldPicklist, crmv1.FieldRelation, crmv1.FieldMoney)}
-		switch s.Type {
-		case crmv1.FieldPicklist:
+		if s.Type == crmv1.FieldPicklist {
 			s.Options = pick(r, []crmv1.Option{{Key: "a"}, {Key: "b"}}, []crmv1.Option{{Key: "a"}}, nil)
-		case crmv1.FieldRelation:
+		}
+		if s.Type == crmv1.FieldRelation {
 			s.Target = pick(r, append(objects, "opportunity", "nothing")...)
 		}
 		return s
@@ -106,11 +106,10 @@ func shuffle(r *rand.Rand, in Input) Input {
 }
 
 // mustCompile fails where Compile would fall back.
-func mustCompile(t testing.TB, in Input) Result {
+func mustCompile(t *testing.T, in Input) Result {
 	t.Helper()
 	if _, err := newCompiler(in).compile(); err != nil {
-		document, _ := json.Marshal(in)
-		t.Fatalf("the schema does not build: %v\n%s", err, document)
+		t.Fatalf("the schema does not build: %v\n%+v", err, in)
 	}
 	return Compile(in)
 }
@@ -151,7 +150,7 @@ func TestTheSchemaHoldsItsPromisesOverManyRevisions(t *testing.T) {
 }
 
 // reload takes the schema through its stored form, as the operator does.
-func reload(t testing.TB, s *schema.Schema) *schema.Schema {
+func reload(t *testing.T, s *schema.Schema) *schema.Schema {
 	t.Helper()
 	document, err := s.Document()
 	if err != nil {
