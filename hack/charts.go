@@ -3,7 +3,8 @@
 // Charts brings what is generated from the CRDs into the charts. Helm only
 // installs what lies in a chart's folder "crds" and never upgrades it, so the
 // CRDs are templates, with the annotation that keeps them when the chart goes.
-// The values of charts/tenant are checked by the schemas of the kinds.
+// The values of charts/tenant are checked by the schemas of the kinds, and its
+// example is the sample tenant.
 package main
 
 import (
@@ -23,6 +24,8 @@ const (
 	basesFolder  = "config/crd/bases"
 	crdsFolder   = "charts/kontor/templates/crds"
 	tenantSchema = "charts/tenant/values.schema.json"
+	sampleFolder = "config/samples/acme"
+	sampleValues = "charts/tenant/examples/acme.yaml"
 )
 
 func main() {
@@ -58,7 +61,10 @@ func run() error {
 			return err
 		}
 	}
-	return writeTenantSchema(specs)
+	if err := writeTenantSchema(specs); err != nil {
+		return err
+	}
+	return writeSampleValues()
 }
 
 func writeTemplate(plural string, content []byte) error {
@@ -162,4 +168,51 @@ func set[T any](r object, name string, value *T) {
 	if value != nil {
 		r[name] = *value
 	}
+}
+
+// writeSampleValues says the sample tenant in the values of charts/tenant.
+func writeSampleValues() error {
+	files, err := filepath.Glob(filepath.Join(sampleFolder, "*.yaml"))
+	if err != nil {
+		return err
+	}
+	values := object{"namespace": object{"create": true}}
+	places := map[string]string{"CustomObject": "customObjects", "CustomField": "customFields", "Pipeline": "pipelines"}
+	for _, file := range files {
+		content, err := os.ReadFile(file)
+		if err != nil {
+			return err
+		}
+		for _, document := range strings.Split("\n"+string(content), "\n---\n") {
+			var resource struct {
+				Kind     string
+				Metadata struct{ Name string }
+				Spec     object
+			}
+			if err := yaml.Unmarshal([]byte(document), &resource); err != nil {
+				return fmt.Errorf("reading %s: %w", file, err)
+			}
+			name := resource.Metadata.Name
+			if resource.Kind == "Tenant" {
+				values["tenant"] = object{"name": name, "spec": resource.Spec}
+			}
+			if place, ok := places[resource.Kind]; ok {
+				all, _ := values[place].(object)
+				if all == nil {
+					all = object{}
+				}
+				all[name] = resource.Spec
+				values[place] = all
+			}
+		}
+	}
+	out, err := yaml.Marshal(values)
+	if err != nil {
+		return err
+	}
+	header := "# The sample tenant of config/samples/acme; made by hack/charts.sh.\n"
+	if err := os.MkdirAll(filepath.Dir(sampleValues), 0o755); err != nil {
+		return err
+	}
+	return os.WriteFile(sampleValues, append([]byte(header), out...), 0o644)
 }

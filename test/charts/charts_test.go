@@ -155,6 +155,71 @@ func TestCRDsAreUpgradedWithTheChartAndOutliveIt(t *testing.T) {
 	}
 }
 
+// The chart's example is the sample tenant, said in values.
+func TestTheTenantChartMakesTheSampleTenant(t *testing.T) {
+	t.Parallel()
+	rendered, err := helm(t, "template", "acme", filepath.Join(env.Root(t), "charts", "tenant"), "--namespace", "acme",
+		"--values", filepath.Join(env.Root(t), "charts", "tenant", "examples", "acme.yaml"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	made := map[string]*unstructured.Unstructured{}
+	for _, object := range parse(t, rendered) {
+		made[identity(object)] = bare(object)
+	}
+	files, err := filepath.Glob(filepath.Join(env.Root(t), "config", "samples", "acme", "*.yaml"))
+	if err != nil || len(files) == 0 {
+		t.Fatalf("there is no sample (%v)", err)
+	}
+	for _, file := range files {
+		content, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, object := range parse(t, string(content)) {
+			name := identity(object)
+			if made[name] == nil {
+				t.Errorf("the chart does not make %s: run hack/charts.sh", name)
+				continue
+			}
+			if got, want := text(t, made[name]), text(t, bare(object)); got != want {
+				t.Errorf("%s: the chart makes\n%s\nand the sample is\n%s\nrun hack/charts.sh", name, got, want)
+			}
+			delete(made, name)
+		}
+	}
+	for name := range made {
+		if !strings.HasPrefix(name, "Namespace ") {
+			t.Errorf("the sample has no %s: run hack/charts.sh", name)
+		}
+	}
+}
+
+// What a reader copies from the chart's page works.
+func TestTheValuesInTheReadmeOfTheTenantChartRender(t *testing.T) {
+	t.Parallel()
+	readme, err := os.ReadFile(filepath.Join(env.Root(t), "charts", "tenant", "README.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, values, found := strings.Cut(string(readme), "```yaml\n")
+	values, _, ended := strings.Cut(values, "```\n")
+	if !found || !ended {
+		t.Fatal("the page has no values")
+	}
+	file := filepath.Join(t.TempDir(), "values.yaml")
+	if err := os.WriteFile(file, []byte(values), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	rendered, err := helm(t, "template", "acme", filepath.Join(env.Root(t), "charts", "tenant"), "--namespace", "acme", "--values", file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if objects := parse(t, rendered); len(objects) != 3 {
+		t.Errorf("the page's values make %d resources, want a Tenant, a CustomField and a Pipeline", len(objects))
+	}
+}
+
 func TestASlipInTheValuesIsToldBeforeAnythingIsApplied(t *testing.T) {
 	t.Parallel()
 	for sentence, c := range map[string]struct{ chart, set, want string }{
