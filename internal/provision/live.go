@@ -1,0 +1,78 @@
+package provision
+
+import (
+	"encoding/json"
+	"fmt"
+
+	"github.com/kontor-crm/kontor/internal/plan"
+)
+
+// liveSchema reads everything that a plan compares, in one statement. Whether a
+// table has rows is asked of the table itself, and only where its file is not empty.
+const liveSchema = `SELECT json_build_object(
+  'unfinished', EXISTS (SELECT FROM kontor.plan_history WHERE finished_at IS NULL),
+  'tables', coalesce((
+    SELECT json_object_agg(c.relname, json_build_object(
+      'hasRows', CASE WHEN pg_relation_size(c.oid) = 0 THEN false
+        ELSE query_to_xml(format('SELECT FROM crm.%I LIMIT 1', c.relname), true, true, '')::text LIKE '%<row%' END,
+      'columns', (
+        SELECT json_object_agg(a.attname, json_build_object(
+          'type', format_type(a.atttypid, a.atttypmod), 'notNull', a.attnotnull, 'default', coalesce(pg_get_expr(d.adbin, d.adrelid), '')))
+        FROM pg_attribute a LEFT JOIN pg_attrdef d ON d.adrelid = a.attrelid AND d.adnum = a.attnum
+        WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped),
+      'constraints', (
+        SELECT json_object_agg(k.conname, json_build_object('validated', k.convalidated)) FROM pg_constraint k WHERE k.conrelid = c.oid),
+      'indexes', (
+        SELECT json_object_agg(x.relname, json_build_object('valid', i.indisvalid))
+        FROM pg_index i JOIN pg_class x ON x.oid = i.indexrelid WHERE i.indrelid = c.oid)))
+    FROM pg_class c WHERE c.relnamespace = 'crm'::regnamespace AND c.relkind IN ('r', 'p')), '{}'),
+  'views', coalesce((
+    SELECT json_object_agg(v.relname, coalesce(obj_description(v.oid, 'pg_class'), ''))
+    FROM pg_class v WHERE v.relnamespace = 'bi'::regnamespace AND v.relkind = 'v'), '{}'))`
+
+// liveDocument is the answer of liveSchema.
+type liveDocument struct {
+	Unfinished bool                 `json:"unfinished"`
+	Tables     map[string]liveTable `json:"tables"`
+	Views      map[string]string    `json:"views"`
+}
+
+type liveTable struct {
+	HasRows bool `json:"hasRows"`
+	Columns map[string]struct {
+		Type    string `json:"type"`
+		NotNull bool   `json:"notNull"`
+		Default string `json:"default"`
+	} `json:"columns"`
+	Constraints map[string]struct {
+		Validated bool `json:"validated"`
+	} `json:"constraints"`
+	Indexes map[string]struct {
+		Valid bool `json:"valid"`
+	} `json:"indexes"`
+}
+
+func readLive(catalogue []byte) (*plan.Live, error) {
+	var document liveDocument
+	if err := json.Unmarshal(catalogue, &document); err != nil {
+		return nil, fmt.Errorf("reading the answer: %w", err)
+	}
+	live := &plan.Live{Unfinished: document.Unfinished, Views: document.Views, Tables: make(map[string]*plan.Table, len(document.Tables))}
+	for name, t := range document.Tables {
+		table := &plan.Table{
+			HasRows: t.HasRows, Columns: make(map[string]plan.Column, len(t.Columns)),
+			Constraints: make(map[string]plan.Constraint, len(t.Constraints)), Indexes: make(map[string]plan.Index, len(t.Indexes)),
+		}
+		for column, c := range t.Columns {
+			table.Columns[column] = plan.Column(c)
+		}
+		for constraint, k := range t.Constraints {
+			table.Constraints[constraint] = plan.Constraint(k)
+		}
+		for index, i := range t.Indexes {
+			table.Indexes[index] = plan.Index(i)
+		}
+		live.Tables[name] = table
+	}
+	return live, nil
+}

@@ -1,0 +1,147 @@
+package provision
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/kontor-crm/kontor/internal/fault"
+	"github.com/kontor-crm/kontor/internal/plan"
+	"github.com/kontor-crm/kontor/internal/schema"
+	"github.com/kontor-crm/kontor/internal/secret"
+)
+
+// modelRole owns what is in the templates; a clone hands it over to its tenant's owner.
+const modelRole = "kontor_model"
+
+// templateTimeout bounds the making of a template, and the wait for somebody who makes it.
+const templateTimeout = 2 * time.Minute
+
+// template is a database that holds the platform's tables and those of the standard
+// model, from which tenants' databases are cloned.
+type template struct {
+	name       string
+	statements []string
+}
+
+// newTemplate names the template of a standard schema. Its name changes with
+// everything that is in it, so that no release clones what another one made.
+func newTemplate(standard *schema.Schema) (template, error) {
+	platform, err := migrationDigest()
+	if err != nil {
+		return template{}, err
+	}
+	p := plan.Make(nil, standard, &plan.Live{}, plan.Policy{})
+	sum := sha256.Sum256([]byte(p.Digest + platform))
+	t := template{name: "kontor_template_" + hex.EncodeToString(sum[:6])}
+	for _, change := range p.Changes {
+		t.statements = append(t.statements, change.Statements...)
+	}
+	return t, nil
+}
+
+// cloneTemplate makes a database. Writing it to the log is faster than copying files
+// for databases of this size, and needs no checkpoint.
+func cloneTemplate(ctx context.Context, c *pgx.Conn, name string, t template) error {
+	_, err := c.Exec(ctx, "CREATE DATABASE "+ident(name)+" TEMPLATE "+ident(t.name)+" STRATEGY wal_log")
+	if sqlState(err) == "3D000" {
+		return tell(err)
+	}
+	return translate(err, "cloning the database %q", name)
+}
+
+// makeTemplate makes the template on the server unless it is there. It grows under
+// another name and gets its own when it is complete.
+func (s *Servers) makeTemplate(ctx context.Context, conn secret.Connection, t template) error {
+	srv := s.server(conn)
+	srv.templates.Lock()
+	defer srv.templates.Unlock()
+	how := session{timeout: templateTimeout, lockTimeout: templateTimeout}
+	return s.visit(ctx, conn, how, func(ctx context.Context, c *pgx.Conn) error {
+		// Other processes may be about to make it as well.
+		if _, err := c.Exec(ctx, "SELECT pg_advisory_lock(hashtext($1))", t.name); err != nil {
+			return translate(err, "waiting for the template")
+		}
+		var exists, superuser, role, member bool
+		const state = `SELECT EXISTS (SELECT FROM pg_database WHERE datname = $1), rolsuper, EXISTS (SELECT FROM pg_roles WHERE rolname = $2),
+  coalesce((SELECT pg_has_role(oid, 'MEMBER') FROM pg_roles WHERE rolname = $2), false) FROM pg_roles WHERE rolname = current_user`
+		if err := c.QueryRow(ctx, state, t.name, modelRole).Scan(&exists, &superuser, &role, &member); err != nil {
+			return translate(err, "looking for the template")
+		}
+		if exists {
+			return nil
+		}
+		var roles []string
+		if !role {
+			roles = append(roles, "CREATE ROLE "+ident(modelRole)+" NOLOGIN", "COMMENT ON ROLE "+ident(modelRole)+" IS 'owns what is in the templates of Kontor'")
+		}
+		if !member && !superuser {
+			roles = append(roles, "GRANT "+ident(modelRole)+" TO CURRENT_USER")
+		}
+		if len(roles) > 0 {
+			if err := run(ctx, c, roles...); err != nil {
+				return translate(err, "making the role %q", modelRole)
+			}
+		}
+		unfinished := t.name + "_new"
+		if err := run(ctx, c, "DROP DATABASE IF EXISTS "+ident(unfinished)+" WITH (FORCE)"); err != nil {
+			return translate(err, "removing an unfinished template")
+		}
+		const locale = " TEMPLATE template0 ENCODING 'UTF8' LC_COLLATE 'C' LC_CTYPE 'C.UTF-8'"
+		if err := run(ctx, c, "CREATE DATABASE "+ident(unfinished)+locale); err != nil {
+			return translate(err, "making the template")
+		}
+		if err := s.fillTemplate(ctx, conn.In(unfinished), t); err != nil {
+			return err
+		}
+		return translate(run(ctx, c,
+			"ALTER DATABASE "+ident(unfinished)+" WITH ALLOW_CONNECTIONS false IS_TEMPLATE true",
+			"ALTER DATABASE "+ident(unfinished)+" RENAME TO "+ident(t.name),
+		), "finishing the template")
+	})
+}
+
+// fillTemplate makes what is in the template, as the role that owns it there.
+func (s *Servers) fillTemplate(ctx context.Context, conn secret.Connection, t template) error {
+	config, err := configure(conn, s.options.Tracer, nil)
+	if err != nil {
+		return err
+	}
+	c, err := pgx.ConnectConfig(ctx, config)
+	if err != nil {
+		return unreachable(err, conn)
+	}
+	defer closeConn(ctx, c)
+	err = run(ctx, c,
+		"GRANT CREATE ON DATABASE "+ident(conn.Database)+" TO "+ident(modelRole),
+		"REVOKE ALL ON SCHEMA public FROM PUBLIC",
+		"CREATE SCHEMA "+ident(schema.PlatformSchema)+" AUTHORIZATION "+ident(modelRole))
+	if err != nil {
+		return translate(err, "preparing the template")
+	}
+	if err := migrateTenant(ctx, config, modelRole); err != nil {
+		return err
+	}
+	statements := slices.Concat([]string{"SET LOCAL ROLE " + ident(modelRole)}, t.statements)
+	if err := run(ctx, c, statements...); err != nil {
+		return translate(err, "making the standard tables")
+	}
+	return nil
+}
+
+// platformDigest names the platform's tables and the rights in a finished database.
+func (s *Servers) platformDigest() (string, error) {
+	migrations, err := migrationDigest()
+	if err != nil {
+		return "", err
+	}
+	sum := sha256.Sum256([]byte(migrations + strings.Join(rights("database"), "\n")))
+	return hex.EncodeToString(sum[:6]), nil
+}
+
+var errNoMigrations = fault.New(fault.Internal, "this program holds no migrations")
