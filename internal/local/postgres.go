@@ -135,7 +135,7 @@ func preparePostgresFolder(dir string) (*postgresFolder, error) {
 	if err := os.Chown(path, folder.user.uid, folder.user.gid); err != nil {
 		return nil, fmt.Errorf("giving the directory of PostgreSQL to user %s: %w", folder.user.name, err)
 	}
-	return folder, openWay(path, folder.user)
+	return folder, openWay(path, folder.user, os.TempDir())
 }
 
 // keptVersion is the major version that the data were made with, 0 when there are none.

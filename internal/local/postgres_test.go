@@ -171,6 +171,32 @@ func TestMissingPostgresIsToldWithTheWayToGetIt(t *testing.T) {
 	}
 }
 
+func TestPostgresThatIsTooOldOrOfAnotherVersionThanTheDataIsNotTaken(t *testing.T) {
+	t.Parallel()
+	programs := t.TempDir()
+	for name, script := range map[string]string{"initdb": "exit 1", "postgres": "echo 'postgres (PostgreSQL) 14.9'"} {
+		if err := os.WriteFile(filepath.Join(programs, name), []byte("#!/bin/sh\n"+script+"\n"), 0o755); err != nil {
+			t.Fatal(err)
+		}
+	}
+	_, err := local.StartPostgres(t.Context(), local.PostgresConfig{Dir: filepath.Join(t.TempDir(), "postgres"), BinDir: programs})
+	if !errors.Is(err, local.ErrNoPostgres) || !strings.Contains(err.Error(), "version 15 or newer") {
+		t.Errorf("want ErrNoPostgres that names the version, got %v", err)
+	}
+
+	kept := filepath.Join(t.TempDir(), "postgres")
+	if err := os.MkdirAll(filepath.Join(kept, "data"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(kept, "data", "PG_VERSION"), []byte("99\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	_, err = local.StartPostgres(t.Context(), local.PostgresConfig{Dir: kept})
+	if !errors.Is(err, local.ErrNoPostgres) || !strings.Contains(err.Error(), "version 99") {
+		t.Errorf("want ErrNoPostgres that names the version of the data, got %v", err)
+	}
+}
+
 func TestPostgresOfAnUnfinishedFirstStartIsMadeAnew(t *testing.T) {
 	t.Parallel()
 	dir := filepath.Join(t.TempDir(), "postgres")

@@ -41,19 +41,18 @@ func unprivilegedUser(data string) (*account, error) {
 }
 
 // openWay lets the server's user walk to dir. Temporary directories are made for
-// their maker alone, so those on the way, and the one around dir, get the right
-// to pass (not to list, not to read). No other directory is changed: that root's
-// home is closed is somebody's decision.
-func openWay(dir string, user *account) error {
+// their maker alone, so those on the way (below temporary), and the one around dir,
+// get the right to pass (not to list, not to read). No other directory is changed:
+// that root's home is closed is somebody's decision.
+func openWay(dir string, user *account, temporary string) error {
 	parent := filepath.Dir(dir)
-	temporary := os.TempDir() + string(filepath.Separator)
 	for way := parent; ; way = filepath.Dir(way) {
 		info, err := os.Stat(way)
 		if err != nil {
 			return fmt.Errorf("looking at the way to PostgreSQL's directory: %w", err)
 		}
 		if !mayPass(info, user) {
-			if way != parent && !strings.HasPrefix(way, temporary) {
+			if way != parent && !strings.HasPrefix(way, filepath.Clean(temporary)+string(filepath.Separator)) {
 				return fmt.Errorf("PostgreSQL cannot keep its data in %q: it runs as user %s, who may not pass through %q; "+
 					"choose a directory elsewhere, or run this as an ordinary user", dir, user.name, way)
 			}
