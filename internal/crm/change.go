@@ -13,7 +13,7 @@ import (
 // Create makes a record. The body is as encoding/json gives it, numbers as
 // json.Number. What the model has against it is one Invalid fault with all places.
 func (r *Records) Create(ctx context.Context, object string, body map[string]any) (*Record, error) {
-	o, err := r.object(object)
+	o, err := r.Compiler.Object(object)
 	if err != nil {
 		return nil, err
 	}
@@ -48,7 +48,7 @@ func (r *Records) Create(ctx context.Context, object string, body map[string]any
 // Update changes the fields that the body names; null takes a value away. A
 // change that changes nothing writes nothing and leaves the version.
 func (r *Records) Update(ctx context.Context, object, id string, body map[string]any, match Match) (*Record, error) {
-	o, err := r.object(object)
+	o, err := r.Compiler.Object(object)
 	if err != nil {
 		return nil, err
 	}
@@ -57,7 +57,7 @@ func (r *Records) Update(ctx context.Context, object, id string, body map[string
 
 // Move brings a record into a stage of its object's pipeline.
 func (r *Records) Move(ctx context.Context, object, id, stage string, match Match) (*Record, error) {
-	o, err := r.object(object)
+	o, err := r.Compiler.Object(object)
 	if err != nil {
 		return nil, err
 	}
@@ -130,7 +130,7 @@ func (r *Records) update(
 // Delete takes a record out of use. It stays in the database, and records that
 // point to it go on doing so.
 func (r *Records) Delete(ctx context.Context, object, id string, match Match) error {
-	o, err := r.object(object)
+	o, err := r.Compiler.Object(object)
 	if err != nil {
 		return err
 	}

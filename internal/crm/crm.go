@@ -70,23 +70,6 @@ type Record struct {
 	JSON []byte
 }
 
-// object is the object that the API calls so.
-func (r *Records) object(name string) (*schema.Object, error) {
-	object, ok := r.Compiler.Schema().Object(name)
-	if !ok {
-		return nil, fault.New(fault.NotFound, "there is no object %q%s", shortened(name), didYouMean(name, objectNames(r.Compiler.Schema())))
-	}
-	return object, nil
-}
-
-func objectNames(s *schema.Schema) []string {
-	names := make([]string, 0, len(s.Objects))
-	for _, object := range s.Objects {
-		names = append(names, object.Name)
-	}
-	return names
-}
-
 // Match is the versions that a write is meant for; nil is any.
 type Match []int64
 

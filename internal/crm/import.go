@@ -112,7 +112,7 @@ func (i *importing) begin(ctx context.Context) error {
 }
 
 func (i *importing) resolve(records *Records) (*resolved, error) {
-	object, err := records.object(i.Object)
+	object, err := records.Compiler.Object(i.Object)
 	if err != nil {
 		return nil, err
 	}

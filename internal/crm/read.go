@@ -70,7 +70,7 @@ func (r *Records) count(ctx context.Context, statement query.Statement) (*int64,
 
 // Get is one live record with the fields of those names; no names are all fields.
 func (r *Records) Get(ctx context.Context, object, id string, fields []string) (*Record, error) {
-	o, err := r.object(object)
+	o, err := r.Compiler.Object(object)
 	if err != nil {
 		return nil, err
 	}
