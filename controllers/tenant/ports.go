@@ -115,7 +115,7 @@ type Directory interface {
 type Entry struct {
 	// Key is Identity.Key.
 	Key string
-	// Hosts are the names under which the tenant is served; the first is shown to people.
+	// Hosts are the names under which the tenant is served, sorted.
 	Hosts []string
 	// Application is how the service reaches the tenant's database; it is sealed where it is stored.
 	Application secret.Connection

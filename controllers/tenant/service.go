@@ -52,6 +52,7 @@ func (r *run) service(ctx context.Context) (reconcile.Result, error) {
 // password is made anew when there is no entry, or the database moved.
 func (r *run) publish(ctx context.Context, hosts []string) error {
 	address := r.serviceAddress()
+	hosts = slices.Sorted(slices.Values(hosts))
 	entry, err := r.Directory.Lookup(ctx, r.id.Key())
 	if err != nil {
 		return fmt.Errorf("reading the directory: %w", err)

@@ -1,0 +1,425 @@
+package controllers_test
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"time"
+
+	. "github.com/onsi/ginkgo/v2"
+	. "github.com/onsi/gomega"
+	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/utils/ptr"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	crmv1 "github.com/kontor-crm/kontor/api/v1alpha1"
+	"github.com/kontor-crm/kontor/test/env"
+	"github.com/kontor-crm/kontor/test/expect"
+	"github.com/kontor-crm/kontor/test/gen"
+)
+
+// condition polls one condition of an object, as "Status/Reason: message".
+func condition(ctx context.Context, obj crmv1.Object, name string) func() string {
+	return func() string { return expect.Condition(ctx, kube, obj, name) }
+}
+
+// becomesReady waits until the newest form of an object is Ready, and checks its status.
+func becomesReady(ctx context.Context, obj crmv1.Object) {
+	GinkgoHelper()
+	Eventually(ctx, func() expect.Progress {
+		_ = expect.Condition(ctx, kube, obj, crmv1.ConditionReady)
+		return expect.ProgressOf(obj)
+	}).Should(Equal(expect.Current), func() string { return expect.Condition(ctx, kube, obj, crmv1.ConditionReady) })
+	expect.Conforms(Default, obj, postgres.Password)
+}
+
+// create makes objects and sees to it that tenants are gone before their namespace is.
+func create(ctx context.Context, objects ...client.Object) {
+	GinkgoHelper()
+	for _, obj := range objects {
+		Expect(kube.Create(ctx, obj)).To(Succeed())
+	}
+}
+
+// secretOf reads a Secret of the tenant's namespace.
+func secretOf(ctx context.Context, namespace, name string) *corev1.Secret {
+	GinkgoHelper()
+	var s corev1.Secret
+	Expect(kube.Get(ctx, types.NamespacedName{Namespace: namespace, Name: name}, &s)).To(Succeed())
+	return &s
+}
+
+// plansOf lists the ChangePlans of a namespace.
+func plansOf(ctx context.Context, namespace string) []crmv1.ChangePlan {
+	GinkgoHelper()
+	var plans crmv1.ChangePlanList
+	Expect(kube.List(ctx, &plans, client.InNamespace(namespace))).To(Succeed())
+	return plans.Items
+}
+
+// remove deletes an object and waits until it is gone.
+func remove(ctx context.Context, obj client.Object) {
+	GinkgoHelper()
+	Expect(client.IgnoreNotFound(kube.Delete(ctx, obj))).To(Succeed())
+	Eventually(ctx, func() bool {
+		return apierrors.IsNotFound(kube.Get(ctx, client.ObjectKeyFromObject(obj), obj))
+	}).Should(BeTrue())
+}
+
+// hasColumn says whether the tenant's database has a column.
+func hasColumn(ctx context.Context, t *crmv1.Tenant, table, column string) bool {
+	GinkgoHelper()
+	return query(ctx, databaseOf("test", t), `SELECT count(*)::text FROM information_schema.columns WHERE table_schema = 'crm' AND table_name = $1 AND column_name = $2`, table, column) == "1"
+}
+
+var _ = Describe("A tenant", func() {
+	var namespace string
+	BeforeEach(func() { namespace = env.Cluster(GinkgoT()).Namespace(GinkgoT()) })
+
+	It("becomes Ready with a database, a host and accounts of its own", func(ctx SpecContext) {
+		acme := gen.Tenant(namespace, "acme-"+namespace)
+		create(ctx, acme)
+		becomesReady(ctx, acme)
+
+		Expect(acme.Status.Database).To(Equal(crmv1.TenantDatabaseStatus{Server: serverRef, Name: databaseOf("test", acme)}))
+		Expect(acme.Status.Service.Hosts).To(Equal([]string{acme.Name + ".localhost"}))
+		Expect(acme.Status.Service.URL).To(Equal("http://" + acme.Name + ".localhost:8080"))
+		Expect(acme.Status.Schema.Revision).To(Equal(int64(1)))
+		Expect(condition(ctx, acme, crmv1.ConditionSchemaSynced)()).To(HavePrefix("True/Synced"))
+		Expect(hasColumn(ctx, acme, "customer", "name")).To(BeTrue())
+
+		account := secretOf(ctx, namespace, acme.Status.AdministratorSecret)
+		Expect(string(account.Data["email"])).To(Equal("admin@" + acme.Name + ".localhost"))
+		Expect(account.Data["password"]).NotTo(BeEmpty())
+		expect.Conforms(Default, acme, string(account.Data["password"]))
+
+		reporting := secretOf(ctx, namespace, acme.Status.BISecret)
+		Expect(connectAs(ctx, reporting, string(reporting.Data["dbname"]))).To(Succeed())
+		Expect(connectAs(ctx, reporting, "postgres")).NotTo(Succeed(), "a tenant's login opens its own database alone")
+	})
+
+	It("is refused when the namespace has an older one, and harms nothing", func(ctx SpecContext) {
+		older := gen.Tenant(namespace, "older-"+namespace)
+		create(ctx, older)
+		becomesReady(ctx, older)
+		younger := gen.Tenant(namespace, "younger-"+namespace)
+		create(ctx, younger)
+		Eventually(ctx, condition(ctx, younger, crmv1.ConditionReady)).Should(HavePrefix("False/TenantNotUnique: the namespace belongs to Tenant older-"))
+		expect.Conforms(Default, younger)
+		Expect(younger.Finalizers).To(BeEmpty(), "it made nothing that it had to clean up")
+		Expect(query(ctx, "postgres", "SELECT count(*)::text FROM pg_database WHERE datname = $1", databaseOf("test", younger))).To(Equal("0"))
+		becomesReady(ctx, older)
+
+		remove(ctx, younger)
+		becomesReady(ctx, older)
+		Expect(hasColumn(ctx, older, "customer", "name")).To(BeTrue(), "deleting the younger one leaves the older one's database")
+	})
+
+	It("gets a host only if no older tenant claimed it", func(ctx SpecContext) {
+		host := "shared-" + namespace + ".localhost"
+		first := gen.Tenant(namespace, "first", gen.TenantHosts(host))
+		create(ctx, first)
+		becomesReady(ctx, first)
+		elsewhere := env.Cluster(GinkgoT()).Namespace(GinkgoT())
+		second := gen.Tenant(elsewhere, "second", gen.TenantHosts(host))
+		create(ctx, second)
+		Eventually(ctx, condition(ctx, second, crmv1.ConditionServiceReady)).Should(HavePrefix("False/HostConflict: spec.service.hosts[0]: " + host + " belongs to Tenant " + namespace + "/first"))
+		expect.Conforms(Default, second)
+		becomesReady(ctx, first)
+
+		remove(ctx, first)
+		becomesReady(ctx, second)
+	})
+
+	It("is told when its host lies under no domain of the platform", func(ctx SpecContext) {
+		acme := gen.Tenant(namespace, "acme", gen.TenantHosts("acme.example.org"))
+		create(ctx, acme)
+		Eventually(ctx, condition(ctx, acme, crmv1.ConditionReady)).Should(HavePrefix("False/HostNotAllowed: spec.service.hosts[0]: acme.example.org lies under none"))
+		expect.Conforms(Default, acme)
+	})
+
+	It("is told when no server may be used", func(ctx SpecContext) {
+		acme := gen.Tenant(namespace, "acme", gen.TenantServer("nowhere"))
+		create(ctx, acme)
+		Eventually(ctx, condition(ctx, acme, crmv1.ConditionReady)).Should(HavePrefix("False/NoDatabaseServer: spec.database.server: there is no DatabaseServer nowhere"))
+		expect.Conforms(Default, acme)
+	})
+
+	It("leaves its database behind when it is deleted, and no successor inherits it unasked", func(ctx SpecContext) {
+		acme := gen.Tenant(namespace, "acme")
+		create(ctx, acme)
+		becomesReady(ctx, acme)
+		reporting := secretOf(ctx, namespace, acme.Status.BISecret)
+		database := databaseOf("test", acme)
+		query(ctx, database, `WITH made AS (INSERT INTO crm.customer (id, name) VALUES (gen_random_uuid(), 'Old customer') RETURNING name) SELECT name FROM made`)
+		remove(ctx, acme)
+		Expect(query(ctx, database, "SELECT count(*)::text FROM crm.customer")).To(Equal("1"), "Retain is the default")
+		Expect(connectAs(ctx, reporting, database)).NotTo(Succeed(), "a retained database is closed to logins")
+
+		successor := gen.Tenant(namespace, "acme")
+		create(ctx, successor)
+		Eventually(ctx, condition(ctx, successor, crmv1.ConditionReady)).Should(And(
+			HavePrefix("False/DatabaseRetained: an earlier tenant of this name left database "+database),
+			ContainSubstring("spec.adoptions of DatabaseServer "+serverRef)))
+		expect.Conforms(Default, successor)
+
+		var server crmv1.DatabaseServer
+		Expect(kube.Get(ctx, types.NamespacedName{Name: serverRef}, &server)).To(Succeed())
+		server.Spec.Adoptions = append(server.Spec.Adoptions, crmv1.Adoption{Namespace: namespace, Tenant: "acme", Database: database})
+		Expect(kube.Update(ctx, &server)).To(Succeed())
+		becomesReady(ctx, successor)
+		Expect(query(ctx, database, "SELECT count(*)::text FROM crm.customer")).To(Equal("1"), "an adopted database keeps its records")
+	})
+
+	It("takes its database with it when its policy says so", func(ctx SpecContext) {
+		acme := gen.Tenant(namespace, "acme", gen.TenantDeletes)
+		create(ctx, acme)
+		becomesReady(ctx, acme)
+		remove(ctx, acme)
+		Expect(query(ctx, "postgres", "SELECT count(*)::text FROM pg_database WHERE datname = $1", databaseOf("test", acme))).To(Equal("0"))
+		Expect(query(ctx, "postgres", "SELECT count(*)::text FROM pg_roles WHERE rolname LIKE $1", databaseOf("test", acme)+"%")).To(Equal("0"))
+		again := gen.Tenant(namespace, "acme")
+		create(ctx, again)
+		becomesReady(ctx, again)
+	})
+
+	It("never drops a database that Kontor did not make", func(ctx SpecContext) {
+		acme := gen.Tenant(namespace, "acme", gen.TenantDeletes)
+		_, err := env.Postgres(GinkgoT()).Admin(GinkgoT()).Exec(ctx, "CREATE DATABASE "+databaseOf("test", acme))
+		Expect(err).NotTo(HaveOccurred())
+		create(ctx, acme)
+		Eventually(ctx, condition(ctx, acme, crmv1.ConditionReady)).Should(HavePrefix("False/DatabaseConflict"))
+		expect.Conforms(Default, acme)
+		remove(ctx, acme)
+		Expect(query(ctx, "postgres", "SELECT count(*)::text FROM pg_database WHERE datname = $1", databaseOf("test", acme))).To(Equal("1"))
+	})
+
+	It("goes although the Secret of its server is gone", func(ctx SpecContext) {
+		name := "lost-" + namespace
+		lost := addServer(ctx, name, admin(), func(s *crmv1.DatabaseServer) { s.Spec.AllowedNamespaces = []string{namespace} })
+		DeferCleanup(func(ctx SpecContext) { remove(ctx, lost) })
+		acme := gen.Tenant(namespace, "acme", gen.TenantServer(name))
+		create(ctx, acme)
+		becomesReady(ctx, acme)
+		Expect(acme.Status.Database.Server).To(Equal(name))
+		remove(ctx, secretOf(ctx, ownNamespace, name))
+		remove(ctx, acme)
+	})
+
+	It("goes within a minute with its namespace, and the database stays", func(ctx SpecContext) {
+		doomed := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{GenerateName: "doomed-"}}
+		create(ctx, doomed)
+		acme := gen.Tenant(doomed.Name, "acme")
+		create(ctx, acme, gen.CustomField(doomed.Name, "customer", "tier"))
+		becomesReady(ctx, acme)
+		Expect(kube.Delete(ctx, doomed)).To(Succeed())
+		Eventually(ctx, func() bool {
+			return apierrors.IsNotFound(kube.Get(ctx, client.ObjectKeyFromObject(doomed), doomed))
+		}).WithTimeout(time.Minute).Should(BeTrue())
+		Expect(hasColumn(ctx, acme, "customer", "x_tier")).To(BeTrue())
+	})
+})
+
+var _ = Describe("The configuration of a tenant", func() {
+	var namespace string
+	var acme *crmv1.Tenant
+	BeforeEach(func(ctx SpecContext) {
+		namespace = env.Cluster(GinkgoT()).Namespace(GinkgoT())
+		acme = gen.Tenant(namespace, "acme", gen.TenantHosts("acme-"+namespace+".localhost"))
+		create(ctx, acme)
+		becomesReady(ctx, acme)
+	})
+
+	It("is applied as one plan, however many resources come together", func(ctx SpecContext) {
+		before := len(plansOf(ctx, namespace))
+		var last *crmv1.CustomField
+		for i := range 50 {
+			last = gen.CustomField(namespace, "customer", fmt.Sprintf("field-%02d", i))
+			create(ctx, last)
+		}
+		becomesReady(ctx, last)
+		Expect(hasColumn(ctx, acme, "customer", "x_field-00")).To(BeTrue())
+		Expect(hasColumn(ctx, acme, "customer", "x_field-49")).To(BeTrue())
+		plans := plansOf(ctx, namespace)
+		Expect(plans).To(HaveLen(before + 1))
+		slices.SortFunc(plans, func(a, b crmv1.ChangePlan) int { return int(b.Status.Revision - a.Status.Revision) })
+		newest := plans[0]
+		Expect(newest.Status.Phase).To(Equal(crmv1.PlanApplied))
+		Expect(newest.Status.TotalChanges).To(BeNumerically(">=", 50))
+		Expect(newest.Status.Changes[0].Class).To(Equal(crmv1.ChangeSafe))
+		expect.Conforms(Default, &newest)
+	})
+
+	It("is applied but for what is wrong, which says so on itself", func(ctx SpecContext) {
+		good := gen.CustomField(namespace, "customer", "good")
+		nowhere := gen.CustomField(namespace, "custommer", "nowhere")
+		taken := gen.CustomField(namespace, "customer", "taken", gen.FieldName("name"))
+		create(ctx, good, nowhere, taken)
+		becomesReady(ctx, good)
+		Eventually(ctx, condition(ctx, nowhere, crmv1.ConditionReady)).Should(And(HavePrefix("False/ObjectNotFound: spec.object: "), ContainSubstring("customer")))
+		Eventually(ctx, condition(ctx, taken, crmv1.ConditionReady)).Should(HavePrefix("False/NameConflict: spec.name: "))
+		expect.Conforms(Default, nowhere)
+		expect.Conforms(Default, taken)
+		Eventually(ctx, condition(ctx, acme, crmv1.ConditionSchemaSynced)).Should(And(
+			HavePrefix("False/ResourcesInvalid"), ContainSubstring("CustomField/nowhere"), ContainSubstring("CustomField/taken")))
+		becomesReady(ctx, acme)
+	})
+
+	It("keeps two fields from one name, and the older has it", func(ctx SpecContext) {
+		first := gen.CustomField(namespace, "customer", "b-first", gen.FieldName("tier"))
+		create(ctx, first)
+		becomesReady(ctx, first)
+		second := gen.CustomField(namespace, "customer", "a-second", gen.FieldName("tier"))
+		create(ctx, second)
+		Eventually(ctx, condition(ctx, second, crmv1.ConditionAccepted)).Should(And(HavePrefix("False/NameConflict: spec.name: "), ContainSubstring("CustomField b-first")))
+		becomesReady(ctx, first)
+	})
+
+	It("widens what is safe and refuses what is not, with the change's name", func(ctx SpecContext) {
+		tier := gen.CustomField(namespace, "customer", "tier", gen.FieldLength(20))
+		other := gen.CustomField(namespace, "customer", "other")
+		create(ctx, tier, other)
+		becomesReady(ctx, tier)
+		query(ctx, databaseOf("test", acme), `WITH made AS (INSERT INTO crm.customer (id, name, x_tier) VALUES (gen_random_uuid(), 'A', 'gold') RETURNING name) SELECT name FROM made`)
+
+		tier.Spec.Length = 40
+		Expect(kube.Update(ctx, tier)).To(Succeed())
+		becomesReady(ctx, tier)
+
+		tier.Spec.Type, tier.Spec.Length = crmv1.FieldInteger, 0
+		Expect(kube.Update(ctx, tier)).To(Succeed())
+		Eventually(ctx, condition(ctx, tier, crmv1.ConditionApplied)).Should(And(HavePrefix("False/ChangeRefused: "), ContainSubstring("tier"), ContainSubstring("integer")))
+		expect.Conforms(Default, tier)
+		Eventually(ctx, condition(ctx, acme, crmv1.ConditionSchemaSynced)).Should(And(HavePrefix("False/ChangesRefused"), ContainSubstring("CustomField/tier")))
+		becomesReady(ctx, acme)
+
+		another := gen.CustomField(namespace, "customer", "another")
+		create(ctx, another)
+		becomesReady(ctx, another)
+
+		tier.Spec.Type, tier.Spec.Length = crmv1.FieldText, 40
+		Expect(kube.Update(ctx, tier)).To(Succeed())
+		becomesReady(ctx, tier)
+		Eventually(ctx, condition(ctx, acme, crmv1.ConditionSchemaSynced)).Should(HavePrefix("True/Synced"))
+	})
+
+	It("keeps what was deleted, and says so", func(ctx SpecContext) {
+		tier := gen.CustomField(namespace, "customer", "tier")
+		create(ctx, tier)
+		becomesReady(ctx, tier)
+		remove(ctx, tier)
+		Eventually(ctx, condition(ctx, acme, crmv1.ConditionSchemaSynced)).Should(And(HavePrefix("False/Retained"), ContainSubstring("CustomField/tier")))
+		becomesReady(ctx, acme)
+		Expect(acme.Status.Schema.Retained).To(Equal([]string{"CustomField/tier"}))
+		Expect(hasColumn(ctx, acme, "customer", "x_tier")).To(BeTrue())
+
+		again := gen.CustomField(namespace, "customer", "tier")
+		create(ctx, again)
+		becomesReady(ctx, again)
+		Eventually(ctx, condition(ctx, acme, crmv1.ConditionSchemaSynced)).Should(HavePrefix("True/Synced"))
+	})
+
+	It("replaces the standard pipeline, and refuses one that points nowhere", func(ctx SpecContext) {
+		sales := gen.Pipeline(namespace, "sales")
+		create(ctx, sales)
+		becomesReady(ctx, sales)
+		broken := gen.Pipeline(namespace, "zbroken", func(p *crmv1.Pipeline) {
+			p.Spec.Stages[0].AllowedMoves = []string{"nowhere"}
+			p.Spec.Stages[0].Probability = ptr.To[int32](20)
+		})
+		if err := kube.Create(ctx, broken); err == nil {
+			Eventually(ctx, condition(ctx, broken, crmv1.ConditionReady)).Should(And(HavePrefix("False/Invalid: "), ContainSubstring("spec.stages[0].allowedMoves[0]")))
+		} else {
+			Expect(err.Error()).To(ContainSubstring("spec.stages"))
+		}
+		becomesReady(ctx, acme)
+	})
+
+	It("heals what somebody changed by hand", func(ctx SpecContext) {
+		tier := gen.CustomField(namespace, "customer", "tier")
+		create(ctx, tier)
+		becomesReady(ctx, tier)
+		execute(ctx, databaseOf("test", acme), `ALTER TABLE crm.customer DROP COLUMN x_tier CASCADE`)
+		acme.Annotations = map[string]string{crmv1.ReconcileRequestedAtAnnotation: "after-drift"}
+		Expect(kube.Update(ctx, acme)).To(Succeed())
+		Eventually(ctx, func() bool { return hasColumn(ctx, acme, "customer", "x_tier") }).Should(BeTrue())
+		becomesReady(ctx, acme)
+	})
+
+	It("waits for a Tenant when there is none", func(ctx SpecContext) {
+		empty := env.Cluster(GinkgoT()).Namespace(GinkgoT())
+		orphan := gen.CustomField(empty, "customer", "orphan")
+		create(ctx, orphan)
+		Eventually(ctx, condition(ctx, orphan, crmv1.ConditionReady)).Should(HavePrefix("False/TenantMissing"))
+		expect.Conforms(Default, orphan)
+		late := gen.Tenant(empty, "late", gen.TenantHosts("late-"+empty+".localhost"))
+		create(ctx, late)
+		becomesReady(ctx, orphan)
+	})
+})
+
+var _ = Describe("An operator", Serial, func() {
+	It("writes nothing when it looks again at what is in order", func(ctx SpecContext) {
+		namespace := env.Cluster(GinkgoT()).Namespace(GinkgoT())
+		acme := gen.Tenant(namespace, "acme", gen.TenantHosts("quiet-"+namespace+".localhost"))
+		tier := gen.CustomField(namespace, "customer", "tier")
+		create(ctx, acme, tier)
+		becomesReady(ctx, acme)
+		becomesReady(ctx, tier)
+		settled(ctx)
+
+		writes, statements := platform.apiWrites.Load(), platform.statements.Load()
+		acme.Annotations = map[string]string{crmv1.ReconcileRequestedAtAnnotation: "first"}
+		Expect(kube.Update(ctx, acme)).To(Succeed())
+		Eventually(ctx, func() string {
+			_ = expect.Condition(ctx, kube, acme, crmv1.ConditionReady)
+			return acme.Status.LastHandledReconcileAt
+		}).Should(Equal("first"))
+		settled(ctx)
+		Expect(platform.apiWrites.Load()-writes).To(Equal(int64(1)), "only the answer to the request is written")
+		Expect(platform.statements.Load()-statements).To(BeNumerically("<=", 20), "the statements of one look")
+		Expect(plansOf(ctx, namespace)).To(HaveLen(1))
+	})
+
+	It("converges after a crash at any step", func(ctx SpecContext) {
+		died := true
+		for after := 0; died && after < 30; after++ {
+			namespace := env.Cluster(GinkgoT()).Namespace(GinkgoT())
+			By(fmt.Sprintf("dying at call %d", after+1))
+			crashing := &crash{after: int64(after)}
+			installation := fmt.Sprintf("crash-%d", after)
+			platform.stop()
+			dying := startOperator(GinkgoT(), env.Cluster(GinkgoT()).Config(), operatorOptions{installation: installation, decorate: crashing.decorate})
+			acme := gen.Tenant(namespace, "acme", gen.TenantHosts("crash-"+namespace+".localhost"))
+			create(ctx, acme, gen.CustomField(namespace, "customer", "tier"))
+			Eventually(ctx, func() bool {
+				_ = expect.Condition(ctx, kube, acme, crmv1.ConditionReady)
+				return crashing.died.Load() || expect.ProgressOf(acme) == expect.Current
+			}).Should(BeTrue())
+			dying.stop()
+			died = crashing.died.Load()
+
+			platform = startOperator(GinkgoT(), env.Cluster(GinkgoT()).Config(), operatorOptions{installation: installation})
+			becomesReady(ctx, acme)
+			Expect(query(ctx, databaseOf(installation, acme), `SELECT count(*)::text FROM information_schema.columns WHERE table_schema = 'crm' AND table_name = 'customer' AND column_name = 'x_tier'`)).To(Equal("1"))
+			Expect(query(ctx, databaseOf(installation, acme), `SELECT count(*)::text FROM kontor.credential WHERE administrator`)).To(Equal("1"))
+			remove(ctx, acme)
+		}
+		Expect(died).To(BeFalse(), "every call was reached")
+		platform.stop()
+		platform = startOperator(GinkgoT(), env.Cluster(GinkgoT()).Config(), operatorOptions{})
+	}, SpecTimeout(8*time.Minute))
+})
+
+// settled waits until the operator has been quiet for a while.
+func settled(ctx context.Context) {
+	GinkgoHelper()
+	Eventually(ctx, func() bool {
+		before := platform.statements.Load() + platform.apiWrites.Load()
+		return Consistently(ctx, func() int64 { return platform.statements.Load() + platform.apiWrites.Load() }).
+			WithTimeout(time.Second).Should(Equal(before))
+	}).Should(BeTrue())
+}
