@@ -202,6 +202,9 @@ func literal(f *schema.Field, text string) string {
 // sameDefault says whether PostgreSQL's print of a default is that literal. It
 // leaves out quotes and casts where it can.
 func sameDefault(live, wanted string) bool {
+	if escaped, ok := strings.CutPrefix(wanted, "E"); ok {
+		wanted = strings.ReplaceAll(escaped, `\\`, `\`) // PostgreSQL prints no escapes
+	}
 	return live == wanted || live != "" && wanted != "" && bare(live) == bare(wanted)
 }
 
