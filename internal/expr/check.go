@@ -3,6 +3,7 @@ package expr
 import (
 	"fmt"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"unicode/utf8"
@@ -85,12 +86,9 @@ func (c *checker) field(e ast.Expr) node {
 	if !ok {
 		return c.refuse(e.ID(), "no field %q in %s%s", name, c.object.Name, DidYouMean(name, c.object.AllFields()))
 	}
-	for _, known := range c.fields {
-		if known == f {
-			return reading{field: f}
-		}
+	if !slices.Contains(c.fields, f) {
+		c.fields = append(c.fields, f)
 	}
-	c.fields = append(c.fields, f)
 	return reading{field: f}
 }
 
@@ -152,7 +150,7 @@ func (c *checker) number(at int64, numeral string) node {
 	return literal{of: schema.KindNumber, value: number, at: at}
 }
 
-var numeral = regexp.MustCompile(`^(-?)\s*([0-9]*\.?[0-9]+(?:[eE][+-]?[0-9]+)?)`)
+var numeral = regexp.MustCompile(`^(-?)\s*(\d*\.?\d+(?:[eE][+-]?\d+)?)`)
 
 // numeral is the text of the literal, with the sign that the parser made part of it.
 func (c *checker) numeral(at int64) string {
@@ -477,7 +475,8 @@ func isLiteral(e ast.Expr) bool {
 	return e.Kind() == ast.LiteralKind
 }
 
-// didYouMean suggests the field whose name is nearest, or nothing.
+// DidYouMean is the end of a message about an unknown name: the field whose
+// name is nearest (`; did you mean "stage"?`), or nothing.
 func DidYouMean(name string, fields []*schema.Field) string {
 	best, nearest := "", max(len(name)/3, 1)+1
 	for _, f := range fields {

@@ -68,10 +68,11 @@ func digitsOfResult(op operator, left, right digits) digits {
 	case divide:
 		// The least divisor has its only digit at the very end.
 		return digits{before: left.before + right.behind + 1, behind: quotientScale}
+	default:
+		both := left.or(right)
+		both.before++
+		return both
 	}
-	both := left.or(right)
-	both.before++
-	return both
 }
 
 // dividendScale is the number of digits behind the point to which PostgreSQL

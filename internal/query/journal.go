@@ -2,6 +2,7 @@ package query
 
 import (
 	"encoding/json"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -56,7 +57,7 @@ var outboxColumns = []journalColumn{
 	{"operation", "text", func(_ *Compiler, change Change) string { return string(change.Operation) }},
 }
 
-var historyColumns = append(outboxColumns[:len(outboxColumns):len(outboxColumns)], []journalColumn{
+var historyColumns = append(slices.Clip(outboxColumns), []journalColumn{
 	{"actor", "uuid", func(_ *Compiler, change Change) string { return change.Actor }},
 	{"channel", "text", func(_ *Compiler, change Change) string { return change.Channel }},
 	{"request_id", "text", func(_ *Compiler, change Change) string { return change.RequestID }},

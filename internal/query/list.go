@@ -272,9 +272,8 @@ func after(keys []sortKey, values []*string, args *expr.Args) string {
 	var ways []string
 	equal := ""
 	for i, key := range keys {
-		value := ""
 		if values[i] != nil {
-			value = args.Add(*values[i]) + "::" + string(key.field.Storage())
+			value := args.Add(*values[i]) + "::" + string(key.field.Storage())
 			later := key.sorted() + key.later() + value
 			if key.nullable {
 				later = "(" + later + " OR " + column(record, key.field) + " IS NULL)"

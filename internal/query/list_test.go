@@ -46,7 +46,7 @@ func TestPagesShowEveryRecordOnceAndInOrder(t *testing.T) {
 	t.Parallel()
 	d := newDatabase(t)
 	deal := object(t, d.c, "deal")
-	seed := uint64(time.Now().UnixNano())
+	seed := rand.Uint64()
 	random := rand.New(rand.NewPCG(seed, 0))
 	orNil := func(value any) any {
 		if random.IntN(3) == 0 {

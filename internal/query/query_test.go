@@ -24,8 +24,8 @@ func TestMain(m *testing.M) { env.Main(m) }
 var noon = time.Date(2026, 11, 22, 12, 0, 0, 123456000, time.UTC)
 
 // crm is a small schema: deals of customers, with a field of every type.
-func crm(t testing.TB) *schema.Schema {
-	t.Helper()
+func crm(tb testing.TB) *schema.Schema {
+	tb.Helper()
 	field := func(name string, kind schema.TypeName) *schema.Field {
 		return &schema.Field{Identity: name, Name: name, Column: name, Type: kind, Source: "standard"}
 	}
@@ -57,53 +57,53 @@ func crm(t testing.TB) *schema.Schema {
 		},
 	})
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	return s
 }
 
-func sealer(t testing.TB) *secret.Sealer {
-	t.Helper()
+func sealer(tb testing.TB) *secret.Sealer {
+	tb.Helper()
 	key, err := secret.ParseKey(secret.NewKey())
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	cursors, err := secret.NewSealer(key, "cursor")
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	return cursors
 }
 
-func compiler(t testing.TB) *query.Compiler {
-	t.Helper()
-	return query.New(crm(t), sealer(t), "acme/acme")
+func compiler(tb testing.TB) *query.Compiler {
+	tb.Helper()
+	return query.New(crm(tb), sealer(tb), "acme/acme")
 }
 
-func object(t testing.TB, c *query.Compiler, name string) *schema.Object {
-	t.Helper()
+func object(tb testing.TB, c *query.Compiler, name string) *schema.Object {
+	tb.Helper()
 	o, err := c.Object(name)
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	return o
 }
 
-func field(t testing.TB, o *schema.Object, name string) *schema.Field {
-	t.Helper()
+func field(tb testing.TB, o *schema.Object, name string) *schema.Field {
+	tb.Helper()
 	f, ok := o.Field(name)
 	if !ok {
-		t.Fatalf("no field %s", name)
+		tb.Fatalf("no field %s", name)
 	}
 	return f
 }
 
 // values are Values by field name.
-func values(t testing.TB, o *schema.Object, named map[string]any) query.Values {
-	t.Helper()
+func values(tb testing.TB, o *schema.Object, named map[string]any) query.Values {
+	tb.Helper()
 	values := query.Values{}
 	for name, value := range named {
-		values[field(t, o, name)] = value
+		values[field(tb, o, name)] = value
 	}
 	return values
 }
@@ -112,24 +112,24 @@ func number(text string) decimal.Decimal { return decimal.RequireFromString(text
 
 // database is a tenant's database with the tables of crm.
 type database struct {
-	t testing.TB
-	c *query.Compiler
+	tb testing.TB
+	c  *query.Compiler
 	*pgx.Conn
 }
 
-func newDatabase(t testing.TB) *database {
-	t.Helper()
-	config, err := pgx.ParseConfig(env.Postgres(t).Database(t))
+func newDatabase(tb testing.TB) *database {
+	tb.Helper()
+	config, err := pgx.ParseConfig(env.Postgres(tb).Database(tb))
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	config.RuntimeParams["timezone"], config.RuntimeParams["datestyle"] = "UTC", "ISO"
-	connection, err := pgx.ConnectConfig(t.Context(), config)
+	connection, err := pgx.ConnectConfig(tb.Context(), config)
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
-	t.Cleanup(func() { _ = connection.Close(context.Background()) })
-	d := &database{t: t, c: compiler(t), Conn: connection}
+	tb.Cleanup(func() { _ = connection.Close(context.WithoutCancel(tb.Context())) })
+	d := &database{tb: tb, c: compiler(tb), Conn: connection}
 	ddl := "CREATE SCHEMA crm; CREATE SCHEMA kontor;" +
 		"CREATE TABLE kontor.history (at timestamptz NOT NULL, object text NOT NULL, record_id uuid NOT NULL, version integer NOT NULL," +
 		" operation text NOT NULL, actor uuid, channel text NOT NULL, request_id text, schema_revision bigint NOT NULL, changes jsonb);" +
@@ -146,25 +146,25 @@ func newDatabase(t testing.TB) *database {
 		}
 		ddl += "CREATE TABLE " + o.QualifiedTable() + " (" + strings.Join(columns, ", ") + ", deleted_at timestamptz, schema_revision bigint);"
 	}
-	if _, err := connection.Exec(t.Context(), ddl); err != nil {
-		t.Fatal(err)
+	if _, err := connection.Exec(tb.Context(), ddl); err != nil {
+		tb.Fatal(err)
 	}
 	return d
 }
 
 // rows runs a statement as the server does: arguments and results in text form.
 func (d *database) rows(s query.Statement) [][][]byte {
-	d.t.Helper()
+	d.tb.Helper()
 	rows, err := d.tryRows(s)
 	if err != nil {
-		d.t.Fatalf("%s: %v", s.SQL, err)
+		d.tb.Fatalf("%s: %v", s.SQL, err)
 	}
 	return rows
 }
 
 func (d *database) tryRows(s query.Statement) ([][][]byte, error) {
 	args := append([]any{pgx.QueryExecModeExec, pgx.QueryResultFormats{pgx.TextFormatCode}}, s.Args...)
-	rows, err := d.Query(d.t.Context(), s.SQL, args...)
+	rows, err := d.Query(d.tb.Context(), s.SQL, args...)
 	if err != nil {
 		return nil, err
 	}
@@ -182,35 +182,35 @@ func (d *database) tryRows(s query.Statement) ([][][]byte, error) {
 
 // one runs a statement that gives one row and decodes it.
 func (d *database) one(s query.Statement, err error) query.Values {
-	d.t.Helper()
+	d.tb.Helper()
 	if err != nil {
-		d.t.Fatal(err)
+		d.tb.Fatal(err)
 	}
 	rows := d.rows(s)
 	if len(rows) != 1 {
-		d.t.Fatalf("%d rows of %s", len(rows), s.SQL)
+		d.tb.Fatalf("%d rows of %s", len(rows), s.SQL)
 	}
 	decoded, err := query.DecodeRow(s.Columns, rows[0])
 	if err != nil {
-		d.t.Fatal(err)
+		d.tb.Fatal(err)
 	}
 	return decoded
 }
 
 // insert makes a record and returns its id.
 func (d *database) insert(o *schema.Object, named map[string]any) string {
-	d.t.Helper()
+	d.tb.Helper()
 	id := uuid.Must(uuid.NewV7()).String()
-	d.one(d.c.Insert(query.Everything(), o, id, values(d.t, o, named), "", noon))
+	d.one(d.c.Insert(query.Everything(), o, id, values(d.tb, o, named), "", noon))
 	return id
 }
 
 // list runs a list and gives its rows as JSON objects, without the row that only says that there are more.
 func (d *database) list(r query.ListRequest) (items []map[string]any, next string) {
-	d.t.Helper()
+	d.tb.Helper()
 	list, err := d.c.List(query.Everything(), r)
 	if err != nil {
-		d.t.Fatal(err)
+		d.tb.Fatal(err)
 	}
 	rows := d.rows(list.Statement)
 	if len(rows) > list.Limit {
@@ -224,10 +224,10 @@ func (d *database) list(r query.ListRequest) (items []map[string]any, next strin
 }
 
 func (d *database) decoded(s query.Statement, row [][]byte) map[string]any {
-	d.t.Helper()
+	d.tb.Helper()
 	var item map[string]any
 	if err := json.Unmarshal(query.EncodeRow(nil, s.Columns, row), &item); err != nil {
-		d.t.Fatalf("%s: %v", query.EncodeRow(nil, s.Columns, row), err)
+		d.tb.Fatalf("%s: %v", query.EncodeRow(nil, s.Columns, row), err)
 	}
 	return item
 }

@@ -271,8 +271,10 @@ func TestHistoryAndOutboxKeepEveryChange(t *testing.T) {
 	d := newDatabase(t)
 	deal := object(t, d.c, "deal")
 	changes := []query.Change{
-		{At: noon, Object: deal, ID: somebody, Version: 1, Operation: query.OperationCreate, Actor: somebody, Channel: "api", RequestID: "r-1",
-			Changes: json.RawMessage(`{"name":["'", null]}`)},
+		{
+			At: noon, Object: deal, ID: somebody, Version: 1, Operation: query.OperationCreate, Actor: somebody, Channel: "api", RequestID: "r-1",
+			Changes: json.RawMessage(`{"name":["'", null]}`),
+		},
 		{At: noon, Object: deal, ID: somebody, Version: 2, Operation: query.OperationDelete, Channel: "import"},
 	}
 	d.rows(d.c.History(changes...))
