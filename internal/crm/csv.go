@@ -21,6 +21,8 @@ const (
 	maxBroken = 10_000
 )
 
+const unclosed = "a quote is opened and never closed"
+
 // csvRecord is one record of a file: mostly one line, more when a quoted value holds line ends.
 type csvRecord struct {
 	// Line is the number of its first line, from 1.
@@ -102,10 +104,13 @@ func (r *csvReader) parse(record *csvRecord) error {
 		columns, open, problem := splitCSV(record.Text, r.delimiter)
 		if !open {
 			record.Columns, record.Problem = columns, problem
+			if problem != "" && len(taken) > 0 {
+				record.Problem = unclosed
+			}
 			break
 		}
 		if len(taken) >= maxRecordLines || len(record.Text) >= maxRecordBytes {
-			record.Problem = "a quote is opened and never closed"
+			record.Problem = unclosed
 			break
 		}
 		line, tooLong, err := r.take()
@@ -113,7 +118,7 @@ func (r *csvReader) parse(record *csvRecord) error {
 			if tooLong {
 				taken = append(taken, line)
 			}
-			record.Problem = "a quote is opened and never closed"
+			record.Problem = unclosed
 			break
 		}
 		if err != nil {
