@@ -4,12 +4,14 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
+	"log/slog"
 	"net/url"
 	"strconv"
 	"sync/atomic"
 	"testing"
 	"time"
 
+	"github.com/go-logr/logr"
 	"github.com/jackc/pgx/v5"
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
@@ -70,6 +72,7 @@ func newScheme() *runtime.Scheme {
 }
 
 var _ = BeforeSuite(func(ctx SpecContext) {
+	ctrl.SetLogger(logr.FromSlogHandler(slog.NewTextHandler(GinkgoWriter, nil)))
 	t := GinkgoT()
 	postgres = env.Postgres(t)
 	cluster := env.Cluster(t)
@@ -101,7 +104,7 @@ func addServer(ctx context.Context, name string, at secret.Connection, modify ..
 // operator is a running set of controllers, with counters of what it does.
 type operator struct {
 	apiWrites, statements *atomic.Int64
-	system                *pgx.Conn
+	systemDatabase        string
 	stop                  func()
 }
 
@@ -133,8 +136,7 @@ func startOperator(t FullGinkgoTInterface, config *rest.Config, o operatorOption
 	Expect(err).NotTo(HaveOccurred())
 	directory, err := provision.OpenSystem(ctx, systemAt, sealer, options)
 	Expect(err).NotTo(HaveOccurred())
-	op.system, err = pgx.Connect(ctx, systemURL)
-	Expect(err).NotTo(HaveOccurred())
+	op.systemDatabase = systemAt.Database
 
 	config = rest.CopyConfig(config)
 	config.QPS, config.Burst = -1, -1

@@ -44,6 +44,13 @@ func create(ctx context.Context, objects ...client.Object) {
 	}
 }
 
+// ask requests a reconcile now.
+func ask(ctx context.Context, obj client.Object, when string) {
+	GinkgoHelper()
+	patch := fmt.Appendf(nil, `{"metadata":{"annotations":{%q:%q}}}`, crmv1.ReconcileRequestedAtAnnotation, when)
+	Expect(kube.Patch(ctx, obj, client.RawPatch(types.MergePatchType, patch))).To(Succeed())
+}
+
 // secretOf reads a Secret of the tenant's namespace.
 func secretOf(ctx context.Context, namespace, name string) *corev1.Secret {
 	GinkgoHelper()
@@ -98,7 +105,11 @@ var _ = Describe("A tenant", func() {
 
 		reporting := secretOf(ctx, namespace, acme.Status.BISecret)
 		Expect(connectAs(ctx, reporting, string(reporting.Data["dbname"]))).To(Succeed())
-		Expect(connectAs(ctx, reporting, "postgres")).NotTo(Succeed(), "a tenant's login opens its own database alone")
+		neighbour := gen.Tenant(env.Cluster(GinkgoT()).Namespace(GinkgoT()), "neighbour-"+namespace)
+		create(ctx, neighbour)
+		becomesReady(ctx, neighbour)
+		Expect(connectAs(ctx, reporting, neighbour.Status.Database.Name)).NotTo(Succeed(), "a tenant's login does not open another's database")
+		Expect(connectAs(ctx, reporting, platform.systemDatabase)).NotTo(Succeed(), "nor the platform's")
 	})
 
 	It("is refused when the namespace has an older one, and harms nothing", func(ctx SpecContext) {
@@ -343,8 +354,7 @@ var _ = Describe("The configuration of a tenant", func() {
 		create(ctx, tier)
 		becomesReady(ctx, tier)
 		execute(ctx, databaseOf("test", acme), `ALTER TABLE crm.customer DROP COLUMN x_tier CASCADE`)
-		acme.Annotations = map[string]string{crmv1.ReconcileRequestedAtAnnotation: "after-drift"}
-		Expect(kube.Update(ctx, acme)).To(Succeed())
+		ask(ctx, acme, "after-drift")
 		Eventually(ctx, func() bool { return hasColumn(ctx, acme, "customer", "x_tier") }).Should(BeTrue())
 		becomesReady(ctx, acme)
 	})
@@ -372,8 +382,7 @@ var _ = Describe("An operator", Serial, func() {
 		settled(ctx)
 
 		writes, statements := platform.apiWrites.Load(), platform.statements.Load()
-		acme.Annotations = map[string]string{crmv1.ReconcileRequestedAtAnnotation: "first"}
-		Expect(kube.Update(ctx, acme)).To(Succeed())
+		ask(ctx, acme, "first")
 		Eventually(ctx, func() string {
 			_ = expect.Condition(ctx, kube, acme, crmv1.ConditionReady)
 			return acme.Status.LastHandledReconcileAt

@@ -49,7 +49,8 @@ func (r *run) service(ctx context.Context) (reconcile.Result, error) {
 }
 
 // publish writes the directory's entry when it differs. The application's
-// password is made anew when there is no entry, or the database moved.
+// password is made anew when there is no entry, the database moved, or the
+// entry cannot be opened, because the sealing key is another one now.
 func (r *run) publish(ctx context.Context, hosts []string) error {
 	address := r.serviceAddress()
 	hosts = slices.Sorted(slices.Values(hosts))
@@ -57,7 +58,7 @@ func (r *run) publish(ctx context.Context, hosts []string) error {
 	if err != nil {
 		return fmt.Errorf("reading the directory: %w", err)
 	}
-	if entry == nil || !sameAddress(entry.Application, address) {
+	if entry == nil || entry.Application.Password == "" || !sameAddress(entry.Application, address) {
 		application, err := r.Databases.Login(ctx, r.admin, r.id, RoleApplication, secret.NewPassword())
 		if err != nil {
 			return fmt.Errorf("setting the application's login: %w", err)

@@ -67,8 +67,8 @@ func OpenSystem(ctx context.Context, conn secret.Connection, sealer *secret.Seal
 func ensureSystem(ctx context.Context, conn secret.Connection, options Options, config *pgx.ConnConfig) error {
 	c, err := pgx.ConnectConfig(ctx, config)
 	if err == nil {
-		closeConn(ctx, c)
-		return nil
+		defer closeConn(ctx, c)
+		return closeToPublic(ctx, c, conn)
 	}
 	if sqlState(err) != "3D000" {
 		return unreachable(err, conn)
@@ -82,10 +82,17 @@ func ensureSystem(ctx context.Context, conn secret.Connection, options Options, 
 	}
 	defer closeConn(ctx, c)
 	err = run(ctx, c, "CREATE DATABASE "+ident(conn.Database)+" TEMPLATE template0 ENCODING 'UTF8'")
-	if code := sqlState(err); code == "42P04" || code == "23505" {
-		return nil // another process was quicker
+	if code := sqlState(err); err != nil && code != "42P04" && code != "23505" { // these say that another process was quicker
+		return translate(err, "making the system database %q", conn.Database)
 	}
-	return translate(err, "making the system database %q", conn.Database)
+	return closeToPublic(ctx, c, conn)
+}
+
+// closeToPublic keeps the tenants' roles out: by default every role of a server
+// may connect to every database.
+func closeToPublic(ctx context.Context, c *pgx.Conn, conn secret.Connection) error {
+	err := run(ctx, c, "REVOKE ALL ON DATABASE "+ident(conn.Database)+" FROM PUBLIC")
+	return translate(err, "closing the system database %q to others", conn.Database)
 }
 
 // Close closes the connections.
