@@ -61,7 +61,7 @@ func (t *tableMaker) addColumn(c *column) {
 	if problem := t.cannotAdd(c); problem != "" {
 		t.markBroken(t.object())
 		if drift {
-			t.leave(change, "%s", problem)
+			t.leave(change, "the column %q of %s is gone, with all its values, and cannot be put back: %s", c.name, t.object().Name, problem)
 			return
 		}
 		change.Class = Careful
@@ -105,11 +105,11 @@ func (t *tableMaker) cannotAdd(c *column) string {
 	case !t.live.HasRows:
 		return ""
 	case c.primary:
-		return fmt.Sprintf("%s lost the column %q, which says which record is which", object, c.name)
+		return fmt.Sprintf("nothing else says which record of %s is which", object)
 	case c.field.Required && c.initial == "" && !c.field.System:
-		return fmt.Sprintf("the new field %q is required, but %s has records, which have no value for it: give it a default, or make it optional", field, object)
+		return fmt.Sprintf("the field %q is required, but %s has records, which have no value for it; give it a default, or make it optional", field, object)
 	case c.field.Unique && c.initial != "":
-		return fmt.Sprintf("the new field %q is unique and has a default, but %s has records, which would all get the same value: leave the default out", field, object)
+		return fmt.Sprintf("the field %q is unique and has a default, but %s has records, which would all get the same value; leave the default out", field, object)
 	}
 	return ""
 }

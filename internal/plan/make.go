@@ -105,15 +105,15 @@ func (c *column) parts() []part {
 // add puts a change into its phase; drift goes where the policy says. It tells
 // whether the change will be done.
 func (m *maker) add(phase int, change Change) bool {
+	if change.Class == "" {
+		change.Class = Safe
+	}
+	change.Concurrent = phase >= phaseValidate
 	if change.Drift && !m.policy.HealDrift {
 		change.Reason = "the policy is to report differences, not to heal them"
 		m.plan.Drift = append(m.plan.Drift, change)
 		return false
 	}
-	if change.Class == "" {
-		change.Class = Safe
-	}
-	change.Concurrent = phase >= phaseValidate
 	m.phases[phase] = append(m.phases[phase], change)
 	return true
 }

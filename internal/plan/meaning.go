@@ -21,6 +21,9 @@ func (m *maker) planMeaning() {
 			}
 		}
 	}
+	for _, change := range m.plan.Refused {
+		told[key(change.Object, change.Field)] = true
+	}
 	for _, o := range m.wanted.Objects {
 		before, ok := m.applied.ObjectByIdentity(o.Identity)
 		if !ok {

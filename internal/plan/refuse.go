@@ -114,7 +114,7 @@ func impliedBy(old []schema.Rule, rule schema.Rule) bool {
 func describeType(f *schema.Field) string {
 	if f.Type == schema.TypeDecimal {
 		if precision, scale, ok := numericDigits(string(f.Storage())); ok {
-			return fmt.Sprintf("decimal with %d digits, %d of them behind the point", precision, scale)
+			return fmt.Sprintf("decimal(%d,%d)", precision, scale)
 		}
 	}
 	return string(f.Type)

@@ -3,6 +3,7 @@ package provision
 import (
 	"context"
 	"fmt"
+	"slices"
 
 	"github.com/jackc/pgx/v5"
 
@@ -292,7 +293,7 @@ func setMark(ctx context.Context, c *pgx.Conn, id tenant.Identity, f *found, sta
 	if err != nil {
 		return err
 	}
-	statements := append(also, "COMMENT ON DATABASE "+ident(id.Database())+" IS "+database)
+	statements := slices.Concat(also, []string{"COMMENT ON DATABASE " + ident(id.Database()) + " IS " + database})
 	if f.owner {
 		role, err := markOf(id, state, "").comment()
 		if err != nil {

@@ -107,7 +107,8 @@ func TestATemplateThatIsBrokenOffIsMadeAnew(t *testing.T) {
 		if err == nil {
 			break
 		}
-		if broken++; n > 100 {
+		broken++
+		if n > 100 {
 			t.Fatalf("it never converges: %v", err)
 		}
 		// The n statements that got through are lost or kept; the next attempt goes one further.
@@ -172,7 +173,7 @@ func TestTheRolesMayDoNoMoreThanTheyNeed(t *testing.T) {
 	if err := databases.Ensure(t.Context(), server, id, standard(t)); err != nil {
 		t.Fatal(err)
 	}
-	apply(t, schemas, server.In(id.Database()), standard(t, addField("customer", "tier")))
+	apply(t, schemas, server.In(id.Database()), standard(t, addField("tier")))
 	login := func(role tenant.Role) *pgx.Conn {
 		conn, err := databases.Login(t.Context(), server, id, role, secret.NewPassword())
 		if err != nil {
@@ -309,7 +310,7 @@ func TestWhatIsNotMarkedAsOursIsNeverTouched(t *testing.T) {
 	server := admin(t)
 	databases := provision.NewDatabases(newServers(t, provision.Options{}))
 	super := connect(t, server)
-	for name, make := range map[string]func(id tenant.Identity){
+	for name, prepare := range map[string]func(id tenant.Identity){
 		"an unmarked database": func(id tenant.Identity) { mustExec(t, super, "CREATE DATABASE "+id.Database()) },
 		"another tenant's database": func(id tenant.Identity) {
 			mustExec(t, super, "CREATE DATABASE "+id.Database())
@@ -318,7 +319,7 @@ func TestWhatIsNotMarkedAsOursIsNeverTouched(t *testing.T) {
 		"an unmarked role": func(id tenant.Identity) { mustExec(t, super, "CREATE ROLE "+id.Database()+"_owner") },
 	} {
 		id := identity(t)
-		make(id)
+		prepare(id)
 		expectFound(t, databases, server, id, tenant.Foreign, false)
 		if err := databases.Ensure(t.Context(), server, id, standard(t)); fault.ReasonOf(err) != provision.ReasonDatabaseForeign {
 			t.Errorf("%s: Ensure gives %v", name, err)

@@ -137,7 +137,7 @@ func plainly(err error) string {
 		return "no answer in time"
 	}
 	for {
-		if many, ok := err.(interface{ Unwrap() []error }); ok { //nolint:errorlint // walks the tree itself
+		if many, ok := err.(interface{ Unwrap() []error }); ok {
 			if parts := many.Unwrap(); len(parts) > 0 {
 				err = parts[0]
 				continue

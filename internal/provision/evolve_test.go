@@ -68,7 +68,7 @@ func (e *evolution) edit(s *schema.Schema) {
 		o.Name, p.Name = p.Name, o.Name
 	default:
 		if len(o.Fields) > 0 {
-			e.change(o, o.Fields[e.IntN(len(o.Fields))])
+			e.change(o.Fields[e.IntN(len(o.Fields))])
 		}
 	}
 }
@@ -89,14 +89,14 @@ func (e *evolution) field(s *schema.Schema, o *schema.Object, fresh bool) *schem
 		identity += "-" + strings.Repeat("long", 9)
 	}
 	f := &schema.Field{Identity: identity, Name: schema.APIName(identity), Column: "x_" + identity, Type: types[e.IntN(len(types))], Custom: true, Source: "CustomField " + identity}
-	switch f.Type {
+	switch f.Type { //nolint:exhaustive // the others need nothing
 	case schema.TypeRelation:
 		f.Column += "_id"
 		f.Target = s.Objects[e.IntN(len(s.Objects))].Identity
 	case schema.TypePicklist, schema.TypeMultiPicklist:
 		f.Options = []schema.Option{{Key: "b"}, {Key: "a"}}
 	case schema.TypeDecimal:
-		f.Precision, f.Scale, f.Min = 8+e.IntN(4), ptr(2), "-1000"
+		f.Precision, f.Scale, f.Min = 8+e.IntN(4), new(2), "-1000"
 	case schema.TypeText:
 		f.Length = 40 + e.IntN(20)
 	case schema.TypeInteger:
@@ -114,7 +114,7 @@ func (e *evolution) field(s *schema.Schema, o *schema.Object, fresh bool) *schem
 }
 
 // change widens or renames a field.
-func (e *evolution) change(o *schema.Object, f *schema.Field) {
+func (e *evolution) change(f *schema.Field) {
 	switch e.IntN(8) {
 	case 0:
 		f.Name = schema.APIName(e.name("renamed"))
@@ -198,10 +198,10 @@ func TestWhatIsLostFromADatabaseIsToldOrHealed(t *testing.T) {
 	conn := database(t, servers, limitedAdmin(t))
 	c := connect(t, admin(t).In(conn.Database))
 	current := standard(t,
-		addField("customer", "tier", func(f *schema.Field) { f.Unique, f.Default = false, ptr("gold") }),
-		addField("customer", "code", func(f *schema.Field) { f.Unique = true }),
-		addField("customer", "counter", func(f *schema.Field) { f.Type = schema.TypeAutoNumber }),
-		addField("customer", "score", func(f *schema.Field) { f.Type, f.Indexed = schema.TypeInteger, true }))
+		addField("tier", func(f *schema.Field) { f.Unique, f.Default = false, new("gold") }),
+		addField("code", func(f *schema.Field) { f.Unique = true }),
+		addField("counter", func(f *schema.Field) { f.Type = schema.TypeAutoNumber }),
+		addField("score", func(f *schema.Field) { f.Type, f.Indexed = schema.TypeInteger, true }))
 	apply(t, schemas, conn, current)
 	for _, rows := range []bool{false, true} {
 		if rows {
@@ -291,7 +291,7 @@ func TestDriftThatCannotBeHealedIsToldAndChangesNothing(t *testing.T) {
 	}
 }
 
-// expectApplies plans and applies without looking whether something is left.
+// tryApply plans and applies without looking whether something is left.
 func tryApply(t *testing.T, schemas *provision.Schemas, conn secret.Connection, wanted *schema.Schema, policy plan.Policy) (*plan.Plan, error) {
 	t.Helper()
 	applied, live, err := schemas.Observe(t.Context(), conn)
@@ -316,7 +316,7 @@ func TestAnApplyThatIsBrokenOffIsFinishedByTheNextOne(t *testing.T) {
 	broken := 0
 	for n := 0; ; n++ {
 		next := copyOf(t, current)
-		addField("customer", fmt.Sprintf("code_%d", n), func(f *schema.Field) { f.Unique = true })(next)
+		addField(fmt.Sprintf("code_%d", n), func(f *schema.Field) { f.Unique = true })(next)
 		object(next, "customer").Fields[1].Length = 101 + n
 		next = rebuilt(t, next)
 		applied, live, err := schemas.Observe(t.Context(), conn)
@@ -349,7 +349,7 @@ func TestAnIndexThatWasBrokenOffIsMadeAnew(t *testing.T) {
 	schemas := provision.NewSchemas(servers)
 	conn := database(t, servers, admin(t))
 	c := connect(t, admin(t).In(conn.Database))
-	current := standard(t, addField("customer", "code", func(f *schema.Field) { f.Unique = true }))
+	current := standard(t, addField("code", func(f *schema.Field) { f.Unique = true }))
 	apply(t, schemas, conn, current)
 	fill(t, c, object(current, "customer"))
 	mustExec(t, c, "UPDATE pg_index SET indisvalid = false WHERE indexrelid::regclass::text LIKE '%code_uq%'")
@@ -371,7 +371,7 @@ func TestOfTwoPlansFromTheSameBaseOneIsRefused(t *testing.T) {
 		t.Fatal(err)
 	}
 	for i, name := range []string{"first", "second"} {
-		wanted := standard(t, addField("customer", name))
+		wanted := standard(t, addField(name))
 		p := plan.Make(applied, wanted, live, plan.Policy{})
 		wanted.Revision = p.Revision
 		err := schemas.Apply(t.Context(), conn, p, wanted)
@@ -405,7 +405,7 @@ func TestObservingTakesTwoStatementsAndALockedTableIsAskedForAgain(t *testing.T)
 		t.Fatal(err)
 	}
 	done := make(chan error)
-	wanted := standard(t, addField("customer", "tier"))
+	wanted := standard(t, addField("tier"))
 	go func() {
 		applied, live, err := schemas.Observe(t.Context(), conn)
 		if err == nil {

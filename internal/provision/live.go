@@ -14,7 +14,7 @@ const liveSchema = `SELECT json_build_object(
   'tables', coalesce((
     SELECT json_object_agg(c.relname, json_build_object(
       'hasRows', CASE WHEN pg_relation_size(c.oid) = 0 THEN false
-        ELSE query_to_xml(format('SELECT FROM crm.%I LIMIT 1', c.relname), true, true, '')::text LIKE '%<row%' END,
+        ELSE query_to_xml(format('SELECT FROM crm.%I LIMIT 1', c.relname), nulls => true, tableforest => true, targetns => '')::text LIKE '%<row%' END,
       'columns', (
         SELECT json_object_agg(a.attname, json_build_object(
           'type', format_type(a.atttypid, a.atttypmod), 'notNull', a.attnotnull, 'default', coalesce(pg_get_expr(d.adbin, d.adrelid), '')))

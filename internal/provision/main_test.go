@@ -63,10 +63,13 @@ func mustExec(t *testing.T, c *pgx.Conn, sql string, args ...any) {
 	}
 }
 
+// noon is the time in tests in which it stands still.
+func noon() time.Time { return time.Date(2026, time.March, 31, 12, 0, 0, 0, time.UTC) }
+
 func newServers(t *testing.T, options provision.Options) *provision.Servers {
 	t.Helper()
 	if options.Clock == nil {
-		options.Clock = time.Now
+		options.Clock = noon
 	}
 	servers := provision.NewServers(options)
 	t.Cleanup(servers.Close)
@@ -126,8 +129,6 @@ func (s *statements) containing(words string) int {
 	return n
 }
 
-func ptr[T any](v T) *T { return &v }
-
 // standard is a small standard model with a field of each kind of trouble.
 func standard(t *testing.T, edits ...func(*schema.Schema)) *schema.Schema {
 	t.Helper()
@@ -147,8 +148,8 @@ func standard(t *testing.T, edits ...func(*schema.Schema)) *schema.Schema {
 			{Identity: "opportunity", Name: "opportunity", Table: "opportunity", Source: "standard", Fields: []*schema.Field{
 				{Identity: "name", Name: "name", Column: "name", Type: schema.TypeText, Length: 100, Required: true, Source: "standard"},
 				{Identity: "customer", Name: "customer", Column: "customer_id", Type: schema.TypeRelation, Target: "customer", Source: "standard"},
-				{Identity: "amount", Name: "amount", Column: "amount", Type: schema.TypeMoney, Min: "1", Scale: ptr(0), Source: "standard"},
-				{Identity: "stage", Name: "stage", Column: "stage", Type: schema.TypePicklist, Required: true, Default: ptr("open"), Indexed: true, Source: "standard", Options: []schema.Option{{Key: "open"}, {Key: "won"}, {Key: "lost"}}},
+				{Identity: "amount", Name: "amount", Column: "amount", Type: schema.TypeMoney, Min: "1", Scale: new(0), Source: "standard"},
+				{Identity: "stage", Name: "stage", Column: "stage", Type: schema.TypePicklist, Required: true, Default: new("open"), Indexed: true, Source: "standard", Options: []schema.Option{{Key: "open"}, {Key: "won"}, {Key: "lost"}}},
 			}},
 			{Identity: "user", Name: "user", Table: "user", Source: "standard", Fields: []*schema.Field{
 				{Identity: "name", Name: "name", Column: "name", Type: schema.TypeText, Length: 50, Required: true, Source: "standard"},

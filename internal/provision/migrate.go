@@ -82,7 +82,7 @@ func migrateTenant(ctx context.Context, config *pgx.ConnConfig, role string) err
 // migrate runs what has not been run. A lock keeps other processes from doing the same.
 func migrate(ctx context.Context, config *pgx.ConnConfig, files fs.FS, table string) error {
 	db := stdlib.OpenDB(*config)
-	defer db.Close() //nolint:errcheck // nothing depends on a clean goodbye
+	defer db.Close()
 	locker, err := lock.NewPostgresSessionLocker(lock.WithLockTimeout(1, uint64(callTimeout.Seconds())))
 	if err != nil {
 		return fmt.Errorf("preparing the lock of the migrations: %w", err)

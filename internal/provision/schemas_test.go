@@ -16,14 +16,14 @@ func object(s *schema.Schema, identity string) *schema.Object {
 	return s.Objects[i]
 }
 
-// addField adds a custom text.
-func addField(to, name string, edits ...func(*schema.Field)) func(*schema.Schema) {
+// addField adds a custom text to customer.
+func addField(name string, edits ...func(*schema.Field)) func(*schema.Schema) {
 	return func(s *schema.Schema) {
 		f := &schema.Field{Identity: name, Name: name, Column: "x_" + name, Type: schema.TypeText, Custom: true, Source: "CustomField " + name}
 		for _, edit := range edits {
 			edit(f)
 		}
-		o := object(s, to)
+		o := object(s, "customer")
 		o.Fields = append(o.Fields, f)
 	}
 }

@@ -7,6 +7,7 @@ import (
 	"context"
 	"crypto/x509"
 	"fmt"
+	"maps"
 	"math/rand/v2"
 	"strings"
 	"sync"
@@ -206,9 +207,7 @@ func configure(conn secret.Connection, tracer pgx.QueryTracer, parameters map[st
 		"statement_timeout":                   milliseconds(callTimeout),
 		"idle_in_transaction_session_timeout": milliseconds(callTimeout),
 	}
-	for name, value := range parameters {
-		config.RuntimeParams[name] = value
-	}
+	maps.Copy(config.RuntimeParams, parameters)
 	return config, nil
 }
 

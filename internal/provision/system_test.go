@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"sync/atomic"
 	"testing"
-	"time"
 
 	"github.com/kontor-crm/kontor/controllers/tenant"
 	"github.com/kontor-crm/kontor/internal/fault"
@@ -27,7 +26,7 @@ func openSystem(t *testing.T, sent *statements) (*provision.Directory, secret.Co
 	conn := limitedAdmin(t).In(fmt.Sprintf("system_%d", systems.Add(1)))
 	var directory *provision.Directory
 	for range 2 { // the second time it is there
-		if directory, err = provision.OpenSystem(t.Context(), conn, sealer, provision.Options{Clock: time.Now, Tracer: sent}); err != nil {
+		if directory, err = provision.OpenSystem(t.Context(), conn, sealer, provision.Options{Clock: noon, Tracer: sent}); err != nil {
 			t.Fatal(err)
 		}
 		t.Cleanup(directory.Close)

@@ -1,0 +1,34 @@
+package plan
+
+import "github.com/kontor-crm/kontor/internal/schema"
+
+// liveOf is the database in which the schema was applied; the named tables have rows.
+func liveOf(s *schema.Schema, withRows ...string) *Live {
+	live := &Live{Tables: map[string]*Table{}, Views: map[string]string{}}
+	if s == nil {
+		return live
+	}
+	for _, o := range s.Objects {
+		sh := shapeOf(s, o)
+		t := &Table{Columns: map[string]Column{}, Constraints: map[string]Constraint{}, Indexes: map[string]Index{}}
+		for _, c := range sh.columns {
+			initial := c.initial
+			if c.sequence != "" {
+				initial = nextValue(&c)
+			}
+			t.Columns[c.name] = Column{Type: string(c.storage), NotNull: c.notNull, Default: initial}
+			for _, p := range c.constraints() {
+				t.Constraints[p.name] = Constraint{Validated: true}
+			}
+			for _, p := range c.indexes {
+				t.Indexes[p.name] = Index{Valid: true}
+			}
+		}
+		live.Tables[o.Table] = t
+		live.Views[sh.view.name] = sh.view.comment
+	}
+	for _, table := range withRows {
+		live.Tables[table].HasRows = true
+	}
+	return live
+}

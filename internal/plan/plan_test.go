@@ -1,0 +1,321 @@
+package plan
+
+import (
+	"flag"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/kontor-crm/kontor/internal/schema"
+)
+
+var update = flag.Bool("update", false, "write the golden files anew")
+
+// model is a schema of a few objects, after edits.
+func model(t *testing.T, revision int64, edits ...func(*schema.Schema)) *schema.Schema {
+	t.Helper()
+	text := func(name string, length int, required bool) *schema.Field {
+		return &schema.Field{Identity: name, Name: name, Column: name, Type: schema.TypeText, Length: length, Required: required, Source: "standard"}
+	}
+	s := &schema.Schema{
+		Format: schema.Format, Revision: revision,
+		Organisation: schema.Organisation{Name: "acme", DisplayName: "Acme", Language: "en", TimeZone: "UTC", Currency: "EUR"},
+		Objects: []*schema.Object{
+			{Identity: "customer", Name: "customer", Table: "customer", Source: "standard", Fields: []*schema.Field{
+				text("name", 50, true),
+				{Identity: "size", Name: "size", Column: "size", Type: schema.TypeDecimal, Precision: 10, Scale: new(2), Min: "0", Source: "standard"},
+			}},
+			{Identity: "opportunity", Name: "opportunity", Table: "opportunity", Source: "standard", Fields: []*schema.Field{
+				text("name", 100, true),
+				{Identity: "customer", Name: "customer", Column: "customer_id", Type: schema.TypeRelation, Target: "customer", Source: "standard"},
+				{
+					Identity: "stage", Name: "stage", Column: "stage", Type: schema.TypePicklist, Required: true, Default: new("open"), Source: "standard",
+					Options: []schema.Option{{Key: "open"}, {Key: "won"}, {Key: "lost"}},
+				},
+			}},
+			{Identity: "user", Name: "user", Table: "user", Source: "standard", Fields: []*schema.Field{text("name", 50, true)}},
+		},
+		Pipelines: []*schema.Pipeline{{Identity: "standard", Object: "opportunity", Field: "stage", Source: "standard", Stages: []schema.Stage{
+			{Key: "open", Kind: schema.StageOpen}, {Key: "won", Kind: schema.StageWon}, {Key: "lost", Kind: schema.StageLost},
+		}}},
+	}
+	for _, edit := range edits {
+		edit(s)
+	}
+	built, err := schema.Build(s)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return built
+}
+
+func objectOf(s *schema.Schema, identity string) *schema.Object {
+	return s.Objects[slices.IndexFunc(s.Objects, func(o *schema.Object) bool { return o.Identity == identity })]
+}
+
+func fieldOf(s *schema.Schema, object, identity string) *schema.Field {
+	o := objectOf(s, object)
+	return o.Fields[slices.IndexFunc(o.Fields, func(f *schema.Field) bool { return f.Identity == identity })]
+}
+
+// with adds a custom field to customer.
+func with(identity string, kind schema.TypeName, edits ...func(*schema.Field)) func(*schema.Schema) {
+	return func(s *schema.Schema) {
+		f := &schema.Field{Identity: identity, Name: schema.APIName(identity), Column: "x_" + identity, Type: kind, Custom: true, Source: "CustomField " + identity}
+		if kind == schema.TypeRelation {
+			f.Column += "_id"
+		}
+		for _, edit := range edits {
+			edit(f)
+		}
+		o := objectOf(s, "customer")
+		o.Fields = append(o.Fields, f)
+	}
+}
+
+func edit(object, field string, change func(*schema.Field)) func(*schema.Schema) {
+	return func(s *schema.Schema) { change(fieldOf(s, object, field)) }
+}
+
+func TestPlans(t *testing.T) {
+	t.Parallel()
+	type form []func(*schema.Schema)
+	for _, c := range []struct {
+		name            string
+		applied, wanted form
+		first           bool
+		rows            []string
+		policy          Policy
+		lose            func(*Live)
+	}{
+		{name: "an empty database gets all objects", first: true, lose: func(l *Live) { *l = Live{} }},
+		{
+			name: "the first plan of a clone follows the tenants own pipeline", first: true,
+			wanted: form{func(s *schema.Schema) {
+				s.Pipelines[0].Identity, s.Pipelines[0].Source = "sales", "Pipeline sales"
+				f := fieldOf(s, "opportunity", "stage")
+				f.Options, f.Default = []schema.Option{{Key: "prospecting"}, {Key: "won"}, {Key: "lost"}}, new("prospecting")
+			}},
+		},
+		{
+			name: "fields are added to a table with rows without locking it for long", rows: []string{"customer"},
+			wanted: form{
+				with("tier", schema.TypePicklist, func(f *schema.Field) {
+					f.Options, f.Default, f.Required = []schema.Option{{Key: "gold"}, {Key: "it"}}, new("gold"), true
+				}),
+				with("code", schema.TypeText, func(f *schema.Field) { f.Unique = true }),
+				with("revenue", schema.TypeMoney), with("counter", schema.TypeAutoNumber),
+				with("parent", schema.TypeRelation, func(f *schema.Field) { f.Target = "customer" }),
+			},
+		},
+		{
+			name:   "fields are added to an empty table at once",
+			wanted: form{with("code", schema.TypeText, func(f *schema.Field) { f.Unique, f.Required = true, true })},
+		},
+		{
+			name: "rules get wider", rows: []string{"customer", "opportunity"},
+			wanted: form{
+				edit("customer", "name", func(f *schema.Field) { f.Length, f.Required = 200, false }),
+				edit("customer", "size", func(f *schema.Field) { f.Precision, f.Min = 14, "" }),
+				edit("opportunity", "stage", func(f *schema.Field) { f.Options = append(f.Options, schema.Option{Key: "parked"}) }),
+				edit("opportunity", "name", func(f *schema.Field) { f.Type, f.Length, f.Indexed = schema.TypeLongText, 2000, false }),
+			},
+		},
+		{
+			name: "names and labels change", rows: []string{"customer"},
+			applied: form{with("tier", schema.TypeText)},
+			wanted: form{
+				with("tier", schema.TypeText, func(f *schema.Field) { f.Name = "level" }),
+				edit("customer", "size", func(f *schema.Field) { f.Label = schema.Label{"en": "Size"} }),
+				func(s *schema.Schema) {
+					objectOf(s, "customer").Name, objectOf(s, "opportunity").Name = "account", "customer"
+					s.Pipelines[0].Label = schema.Label{"en": "Sales"}
+					s.Organisation.TimeZone = "Asia/Shanghai"
+				},
+			},
+		},
+		{
+			name: "what the rows may not bear is refused", rows: []string{"customer", "opportunity"},
+			applied: form{with("flag", schema.TypeText), with("area", schema.TypeDecimal), with("site", schema.TypeText)},
+			wanted: form{
+				with("flag", schema.TypeBoolean),
+				with("area", schema.TypeDecimal, func(f *schema.Field) { f.Scale = new(2) }),
+				with("site", schema.TypeURL, func(f *schema.Field) { f.Unique = true }),
+				with("needed", schema.TypeText, func(f *schema.Field) { f.Required = true }),
+				with("same", schema.TypeText, func(f *schema.Field) { f.Unique, f.Default = true, new("x") }),
+				edit("customer", "name", func(f *schema.Field) { f.Length = 30 }),
+				edit("customer", "size", func(f *schema.Field) { f.Min, f.Max, f.Required = "1", "9", true }),
+				edit("opportunity", "customer", func(f *schema.Field) { f.Target = "user" }),
+				func(s *schema.Schema) {
+					s.Pipelines[0].Identity, s.Pipelines[0].Source = "sales", "Pipeline sales"
+					fieldOf(s, "opportunity", "stage").Options = []schema.Option{{Key: "open"}, {Key: "new"}}
+				},
+			},
+		},
+		{
+			name:    "an empty table bears everything",
+			applied: form{with("flag", schema.TypeText, func(f *schema.Field) { f.Default, f.Indexed = new("x"), true })},
+			wanted: form{
+				with("flag", schema.TypeAutoNumber, func(f *schema.Field) { f.Unique = true }),
+				edit("customer", "name", func(f *schema.Field) { f.Length = 30 }),
+				edit("opportunity", "customer", func(f *schema.Field) { f.Target = "user" }),
+			},
+		},
+		{
+			name: "drift is told", rows: []string{"customer"}, applied: form{with("tier", schema.TypeText)},
+			wanted: form{with("tier", schema.TypeText), with("news", schema.TypeText)}, lose: loseThings,
+		},
+		{
+			name: "drift is healed", rows: []string{"customer"}, applied: form{with("tier", schema.TypeText)},
+			wanted: form{with("tier", schema.TypeText)}, lose: loseThings, policy: Policy{HealDrift: true},
+		},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			applied := model(t, 7, c.applied...)
+			live := liveOf(applied, c.rows...)
+			if c.first {
+				applied = nil
+			}
+			if c.lose != nil {
+				c.lose(live)
+			}
+			wanted := model(t, 0, c.wanted...)
+			got := written(Make(applied, wanted, live, c.policy))
+			if again := written(Make(applied, wanted, live, c.policy)); again != got {
+				t.Error("the same input gives another plan")
+			}
+			golden(t, strings.ReplaceAll(c.name, " ", "_"), got)
+		})
+	}
+}
+
+func loseThings(l *Live) {
+	customer := l.Tables["customer"]
+	delete(customer.Columns, "x_tier")
+	delete(customer.Columns, "name")
+	for name := range customer.Constraints {
+		if strings.HasPrefix(name, "size_") {
+			delete(customer.Constraints, name)
+		}
+	}
+	for name := range customer.Indexes {
+		delete(customer.Indexes, name)
+	}
+	delete(l.Tables, "user")
+	delete(l.Views, "opportunity")
+}
+
+func written(p *Plan) string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "revision %d to %d, empty %t\n", p.Base, p.Revision, p.Empty())
+	for _, part := range []struct {
+		title   string
+		changes []Change
+	}{{"CHANGES", p.Changes}, {"REFUSED", p.Refused}, {"DRIFT", p.Drift}} {
+		if len(part.changes) > 0 {
+			fmt.Fprintf(&b, "\n%s\n", part.title)
+		}
+		for _, c := range part.changes {
+			fmt.Fprintf(&b, "\n# %s\n# %s, %s, object %q field %q, of %s", c.Summary, c.Kind, c.Class, c.Object, c.Field, c.Resource)
+			if c.Lock != "" {
+				fmt.Fprintf(&b, ", lock %s", c.Lock)
+			}
+			for _, flag := range []struct {
+				word string
+				is   bool
+			}{{", concurrent", c.Concurrent}, {", drift", c.Drift}, {", rewrites", c.Rewrites}} {
+				if flag.is {
+					b.WriteString(flag.word)
+				}
+			}
+			b.WriteString("\n")
+			if c.Reason != "" {
+				fmt.Fprintf(&b, "# because %s\n", c.Reason)
+			}
+			for _, statement := range c.Statements {
+				b.WriteString(statement + ";\n")
+			}
+		}
+	}
+	return b.String()
+}
+
+func golden(t *testing.T, name, got string) {
+	t.Helper()
+	path := filepath.Join("testdata", name+".golden")
+	if *update {
+		if err := os.WriteFile(path, []byte(got), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if string(want) != got {
+		t.Errorf("the plan is not that of %s (run with -update and look at the difference):\n%s", path, got)
+	}
+}
+
+func TestNothingToDoIsAnEmptyPlan(t *testing.T) {
+	t.Parallel()
+	applied := model(t, 3)
+	p := Make(applied, model(t, 0), liveOf(applied, "customer"), Policy{})
+	if !p.Empty() || p.Revision != 3 || len(p.Digest) != 64 {
+		t.Errorf("the plan is %+v", p)
+	}
+}
+
+func TestWhatNobodyKnowsIsLeftAlone(t *testing.T) {
+	t.Parallel()
+	applied := model(t, 3)
+	live := liveOf(applied)
+	live.Tables["theirs"] = &Table{}
+	customer := live.Tables["customer"]
+	customer.Columns["theirs"] = Column{Type: "text"}
+	customer.Constraints["theirs"] = Constraint{Validated: true}
+	customer.Indexes["customer_theirs_idx"] = Index{Valid: true}
+	live.Views["theirs"] = ""
+	if p := Make(applied, model(t, 0), live, Policy{HealDrift: true}); !p.Empty() {
+		t.Errorf("the plan is %+v", p.Changes)
+	}
+}
+
+func TestTheDigestChangesWithEverythingThatIsApproved(t *testing.T) {
+	t.Parallel()
+	applied := model(t, 3)
+	digest := func(base int64, live *Live, edits ...func(*schema.Schema)) string {
+		return Make(model(t, base), model(t, 0, edits...), live, Policy{}).Digest
+	}
+	tier := with("tier", schema.TypeText)
+	seen := map[string]string{}
+	for name, got := range map[string]string{
+		"plain": digest(3, liveOf(applied)), "another base": digest(4, liveOf(applied)), "a field": digest(3, liveOf(applied), tier),
+		"a field of a table with rows": digest(3, liveOf(applied, "customer"), tier),
+		"a label":                      digest(3, liveOf(applied), edit("customer", "name", func(f *schema.Field) { f.Label = schema.Label{"en": "N"} })),
+	} {
+		if other, ok := seen[got]; ok {
+			t.Errorf("%s and %s have the same digest", name, other)
+		}
+		seen[got] = name
+	}
+}
+
+func TestNamesAreShortAndTellLongOnesApart(t *testing.T) {
+	t.Parallel()
+	long := strings.Repeat("长", 40)
+	seen := map[string]bool{}
+	for _, name := range []string{
+		newPart(long, string(schema.RuleEachOneOf), "a", "").name, newPart(long, string(schema.RuleEachOneOf), "b", "").name,
+		sequenceName(long, "a"), sequenceName(long, "b"), sequenceName("t", "c"),
+	} {
+		if len(name) > maxIdentifier || seen[name] || strings.ContainsRune(name, '�') {
+			t.Errorf("%q has %d bytes, seen %t", name, len(name), seen[name])
+		}
+		seen[name] = true
+	}
+}
