@@ -426,9 +426,9 @@ var _ = Describe("An operator", Serial, func() {
 // settled waits until the operator has been quiet for a while.
 func settled(ctx context.Context) {
 	GinkgoHelper()
-	Eventually(ctx, func() bool {
+	Eventually(ctx, func(g Gomega) {
 		before := platform.statements.Load() + platform.apiWrites.Load()
-		return Consistently(ctx, func() int64 { return platform.statements.Load() + platform.apiWrites.Load() }).
+		g.Consistently(ctx, func() int64 { return platform.statements.Load() + platform.apiWrites.Load() }).
 			WithTimeout(time.Second).Should(Equal(before))
-	}).Should(BeTrue())
+	}).Should(Succeed())
 }

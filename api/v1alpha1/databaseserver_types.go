@@ -242,7 +242,7 @@ type DatabaseServerStatus struct {
 	// databases is the number of databases of tenants on the server, retained ones included.
 	// +optional
 	// +kubebuilder:validation:Minimum=0
-	Databases int32 `json:"databases,omitempty"`
+	Databases int32 `json:"databases"`
 }
 
 // DatabaseLocale is how a database understands text.

@@ -11,6 +11,7 @@ import (
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/builder"
 	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/event"
 	"sigs.k8s.io/controller-runtime/pkg/handler"
 	"sigs.k8s.io/controller-runtime/pkg/predicate"
 
@@ -38,6 +39,7 @@ func (c *Controller) SetupWithManager(m ctrl.Manager) error {
 		Named("databaseserver").
 		For(&crmv1.DatabaseServer{}, builder.WithPredicates(predicate.Or(predicate.GenerationChangedPredicate{}, predicate.AnnotationChangedPredicate{}))).
 		WatchesMetadata(&corev1.Secret{}, handler.EnqueueRequestsFromMapFunc(c.usersOfSecret)).
+		Watches(&crmv1.Tenant{}, handler.EnqueueRequestsFromMapFunc(serverOf), builder.WithPredicates(predicate.Funcs{UpdateFunc: moved})).
 		Complete(c)
 }
 
@@ -58,6 +60,23 @@ func (c *Controller) usersOfSecret(ctx context.Context, changed client.Object) [
 		}
 	}
 	return requests
+}
+
+// serverOf is the server that holds a tenant: its databases are counted again
+// when one comes or goes.
+func serverOf(_ context.Context, changed client.Object) []ctrl.Request {
+	tenant, ok := changed.(*crmv1.Tenant)
+	if !ok || tenant.Status.Database.Server == "" {
+		return nil
+	}
+	return []ctrl.Request{{NamespacedName: types.NamespacedName{Name: tenant.Status.Database.Server}}}
+}
+
+// moved says whether a tenant's database came to be somewhere.
+func moved(e event.UpdateEvent) bool {
+	before, ok := e.ObjectOld.(*crmv1.Tenant)
+	after, same := e.ObjectNew.(*crmv1.Tenant)
+	return ok && same && before.Status.Database != after.Status.Database
 }
 
 // Reconcile looks at one server.
