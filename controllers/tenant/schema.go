@@ -68,15 +68,15 @@ func (r *run) gather(ctx context.Context) (*resources, error) {
 	all := &resources{suspended: map[compile.Ref]string{}, forms: map[compile.Ref]crmv1.Object{}}
 	for i := range objects.Items {
 		all.objects = append(all.objects, &objects.Items[i])
-		all.add("CustomObject", &objects.Items[i])
+		all.add(compile.KindObject, &objects.Items[i])
 	}
 	for i := range fields.Items {
 		all.fields = append(all.fields, &fields.Items[i])
-		all.add("CustomField", &fields.Items[i])
+		all.add(compile.KindField, &fields.Items[i])
 	}
 	for i := range pipelines.Items {
 		all.pipelines = append(all.pipelines, &pipelines.Items[i])
-		all.add("Pipeline", &pipelines.Items[i])
+		all.add(compile.KindPipeline, &pipelines.Items[i])
 	}
 	return all, nil
 }
@@ -190,9 +190,13 @@ func (d *decision) status() crmv1.TenantSchemaStatus {
 
 // result is the condition after the plan was applied, or there was nothing to apply.
 func (d *decision) result() reconcile.Result {
-	var invalid, refused []string
+	var invalid, own, refused []string
 	for ref, verdict := range d.compiled.Verdicts {
-		if len(verdict.Problems) > 0 {
+		switch {
+		case len(verdict.Problems) == 0:
+		case ref.Kind == compile.KindTenant: // which has no other condition to say it
+			own = append(own, problemText(verdict.Problems))
+		default:
 			invalid = append(invalid, ref.String())
 		}
 	}
@@ -208,6 +212,7 @@ func (d *decision) result() reconcile.Result {
 		reason, text string
 		items        []string
 	}{
+		{crmv1.ReasonResourcesInvalid, "not taken over", own},
 		{crmv1.ReasonResourcesInvalid, "left out or kept in their applied form, because they do not compile", invalid},
 		{crmv1.ReasonChangesRefused, "kept in their applied form, because the change is not safe", refused},
 		{crmv1.ReasonChangesRefused, "not applied, because the change is not safe", d.stuck},
@@ -222,10 +227,16 @@ func (d *decision) result() reconcile.Result {
 		}
 		parts = append(parts, finding.text+": "+strings.Join(listed(finding.items), ", "))
 	}
+	if reason == "" {
+		parts = append(parts, "the applied schema is what the resources ask for")
+	}
+	if len(d.compiled.Renamed) > 0 {
+		parts = append(parts, "standard names that gave way to custom ones: "+strings.Join(listed(d.compiled.Renamed), ", "))
+	}
 	if reason != "" {
 		return reconcile.Unmet(reason, "%s", strings.Join(parts, "; "))
 	}
-	return reconcile.Met(crmv1.ReasonSynced, "the applied schema is what the resources ask for")
+	return reconcile.Met(crmv1.ReasonSynced, "%s", strings.Join(parts, "; "))
 }
 
 // verdicts are what the controllers of the resources report.
