@@ -98,6 +98,7 @@ func (c *Controller) reach(ctx context.Context, server *crmv1.DatabaseServer) (r
 	if err != nil {
 		return reconcile.Result{}, err
 	}
+	c.Prober.Limit(at, int(server.Spec.Connections.Operator))
 	observed, err := c.probe(ctx, at)
 	if err != nil {
 		return reconcile.Result{}, err

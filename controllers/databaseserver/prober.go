@@ -8,6 +8,8 @@ import (
 
 // Prober looks at a PostgreSQL server and changes nothing.
 type Prober interface {
+	// Limit bounds the connections that this process opens to the server, from now on.
+	Limit(server secret.Connection, connections int)
 	// Probe connects to the maintenance database and reads what the server can do. Its
 	// faults are Unavailable (reason Unreachable: nobody answers) and Stalled (reason
 	// AuthenticationFailed: the password or the role is wrong).

@@ -26,6 +26,11 @@ const probe = `SELECT
   (SELECT count(*)::int FROM pg_database WHERE datname ~ '^kontor_[0-9a-f]{16}$')
 FROM pg_roles r WHERE r.rolname = current_user`
 
+// Limit bounds the connections that this process opens to the server.
+func (p *Prober) Limit(server secret.Connection, connections int) {
+	p.servers.Limit(server, connections)
+}
+
 // Probe reads what the server can do, in one statement.
 func (p *Prober) Probe(ctx context.Context, server secret.Connection) (databaseserver.Observed, error) {
 	var o databaseserver.Observed
