@@ -7,6 +7,7 @@ import (
 	"io"
 	"log/slog"
 	"net"
+	"net/http"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -376,6 +377,9 @@ func (d *dev) tour(ctx context.Context) error {
 	if err := applyFolder(ctx, d.client, config.Samples, "samples/"+devSample); err != nil {
 		return err
 	}
+	if err := d.waitForServer(ctx); err != nil {
+		return err
+	}
 	ready, err := d.waitForTenant(ctx)
 	if err != nil {
 		return err
@@ -394,14 +398,42 @@ func (d *dev) tour(ctx context.Context) error {
 	return nil
 }
 
+// waitForServer waits until the service of this run answers.
+func (d *dev) waitForServer(ctx context.Context) error {
+	err := wait.PollUntilContextTimeout(ctx, devPoll, devTimeout, true, func(ctx context.Context) (bool, error) {
+		request, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+address(d.systemPort)+"/readyz", http.NoBody)
+		if err != nil {
+			return false, err
+		}
+		response, err := http.DefaultClient.Do(request)
+		if err != nil {
+			return false, nil //nolint:nilerr // it does not listen yet
+		}
+		return response.StatusCode == http.StatusOK, response.Body.Close()
+	})
+	if err != nil {
+		return fmt.Errorf("waiting for the service: %w", err)
+	}
+	return nil
+}
+
+// waitForTenant waits until the operator of this run says that the sample is
+// ready. In a kept cluster the status may be that of the run before, with the
+// address it had then: so the operator is asked to look, and to say that it has.
 func (d *dev) waitForTenant(ctx context.Context) (*crmv1.Tenant, error) {
 	found, last := &crmv1.Tenant{}, ""
+	found.Namespace, found.Name = devSample, devSample
+	asked := d.started.UTC().Format(time.RFC3339Nano)
+	ask := fmt.Appendf(nil, `{"metadata":{"annotations":{%q:%q}}}`, crmv1.ReconcileRequestedAtAnnotation, asked)
+	if err := d.client.Patch(ctx, found, kube.RawPatch(types.MergePatchType, ask), fieldOwner); err != nil {
+		return nil, fmt.Errorf("asking the operator to look at tenant %s: %w", devSample, err)
+	}
 	err := wait.PollUntilContextTimeout(ctx, devPoll, devTimeout, true, func(ctx context.Context) (bool, error) {
 		if err := d.client.Get(ctx, types.NamespacedName{Namespace: devSample, Name: devSample}, found); err != nil {
 			return false, err
 		}
 		ready := meta.FindStatusCondition(found.Status.Conditions, crmv1.ConditionReady)
-		if ready == nil {
+		if ready == nil || found.Status.LastHandledReconcileAt != asked {
 			return false, nil
 		}
 		last = ready.Reason + ": " + ready.Message
