@@ -12,6 +12,7 @@ import (
 	"net"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"time"
 )
@@ -121,13 +122,12 @@ type problem struct {
 }
 
 func (p *problem) Error() string {
-	parts := []string{}
-	if p.Detail != "" {
-		parts = append(parts, p.Detail)
-	}
+	parts := []string{p.Detail}
 	for _, e := range p.Errors {
 		parts = append(parts, strings.TrimPrefix(e.Path+": "+e.Message, ": "))
 	}
+	// The detail is mostly the first of the errors again.
+	parts = slices.DeleteFunc(slices.Compact(parts), func(part string) bool { return part == "" })
 	if len(parts) == 0 {
 		return p.Title
 	}
