@@ -183,7 +183,7 @@ func (c *client) importCSV(ctx context.Context, object string, mapping []byte, f
 	go func() { writer.CloseWithError(writeForm(form, mapping, file)) }()
 	response, err := c.send(ctx, http.MethodPost, "/api/v1/records/"+url.PathEscape(object)+"/import", form.FormDataContentType(), reader)
 	// The answer begins while the file is still being sent; the writer ends when all is said.
-	defer reader.Close() //nolint:errcheck // it never fails
+	defer reader.Close()
 	if err != nil {
 		return importReport{}, err
 	}
