@@ -86,7 +86,7 @@ type Session struct {
 }
 
 // Login makes a session. Its errors are Unauthenticated, which does not tell an
-// unknown address from a wrong password, and TooMany with a Delay.
+// unknown address from a wrong password, and TooMany with a DelayError.
 func (g *Gate) Login(ctx context.Context, store Store, login Login) (Session, error) {
 	email := strings.ToLower(strings.TrimSpace(login.Email))
 	if email == "" || len(email) > maxEmail || login.Password == "" {
@@ -151,18 +151,18 @@ func refused() error {
 	return fault.New(fault.Unauthenticated, "the e-mail address or the password is wrong")
 }
 
-// Delay is the cause of a TooMany fault: when the next attempt is allowed.
-type Delay time.Duration
+// DelayError is the cause of a TooMany fault: when the next attempt is allowed.
+type DelayError time.Duration
 
 // Error says how long to wait.
-func (d Delay) Error() string { return fmt.Sprintf("wait %d seconds", d.Seconds()) }
+func (d DelayError) Error() string { return fmt.Sprintf("wait %d seconds", d.Seconds()) }
 
 // Seconds is the delay in whole seconds, at least one.
-func (d Delay) Seconds() int {
+func (d DelayError) Seconds() int {
 	return max(1, int((time.Duration(d)+time.Second-1)/time.Second))
 }
 
 func tooMany(delay time.Duration) error {
-	wait := Delay(delay)
+	wait := DelayError(delay)
 	return fault.Wrap(fault.TooMany, wait, "too many attempts to sign in; try again in %d seconds", wait.Seconds())
 }

@@ -51,6 +51,8 @@ func (m *memory) EndSession(_ context.Context, hash []byte) error {
 
 type fakeClock struct{ now time.Time }
 
+func newClock() *fakeClock { return &fakeClock{now: time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)} }
+
 func (c *fakeClock) Now() time.Time { return c.now }
 
 var passwordHash = sync.OnceValues(func() (string, error) { return secret.HashPassword("right") })
@@ -75,7 +77,7 @@ func login(email, password string) auth.Login {
 
 func TestASessionLastsTwelveHours(t *testing.T) {
 	t.Parallel()
-	clock := &fakeClock{now: time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)}
+	clock := newClock()
 	gate, store := auth.New(clock.Now), tenant(t)
 	session, err := gate.Login(t.Context(), store, login(" Ann@Acme.example ", "right"))
 	if err != nil {
@@ -96,7 +98,7 @@ func TestASessionLastsTwelveHours(t *testing.T) {
 
 func TestTheTokenIsNotStored(t *testing.T) {
 	t.Parallel()
-	gate, store := auth.New(time.Now), tenant(t)
+	gate, store := auth.New(newClock().Now), tenant(t)
 	session, err := gate.Login(t.Context(), store, login("ann@acme.example", "right"))
 	if err != nil {
 		t.Fatal(err)
@@ -110,7 +112,7 @@ func TestTheTokenIsNotStored(t *testing.T) {
 
 func TestASessionOfOneTenantIsWorthNothingAtAnother(t *testing.T) {
 	t.Parallel()
-	gate, one, other := auth.New(time.Now), tenant(t), tenant(t)
+	gate, one, other := auth.New(newClock().Now), tenant(t), tenant(t)
 	session, err := gate.Login(t.Context(), one, login("ann@acme.example", "right"))
 	if err != nil {
 		t.Fatal(err)
@@ -122,7 +124,7 @@ func TestASessionOfOneTenantIsWorthNothingAtAnother(t *testing.T) {
 
 func TestAfterLogoutTheSessionIsOver(t *testing.T) {
 	t.Parallel()
-	gate, store := auth.New(time.Now), tenant(t)
+	gate, store := auth.New(newClock().Now), tenant(t)
 	session, err := gate.Login(t.Context(), store, login("ann@acme.example", "right"))
 	if err != nil {
 		t.Fatal(err)
@@ -137,7 +139,7 @@ func TestAfterLogoutTheSessionIsOver(t *testing.T) {
 
 func TestAWrongPasswordAndAnUnknownAddressReadAlike(t *testing.T) {
 	t.Parallel()
-	gate, store := auth.New(time.Now), tenant(t)
+	gate, store := auth.New(newClock().Now), tenant(t)
 	_, wrong := gate.Login(t.Context(), store, login("ann@acme.example", "wrong"))
 	_, unknown := gate.Login(t.Context(), store, login("bob@acme.example", "right"))
 	if !fault.Is(wrong, fault.Unauthenticated) || !fault.Is(unknown, fault.Unauthenticated) || wrong.Error() != unknown.Error() {
@@ -147,7 +149,7 @@ func TestAWrongPasswordAndAnUnknownAddressReadAlike(t *testing.T) {
 
 func TestTheSixthAttemptInARowHasToWait(t *testing.T) {
 	t.Parallel()
-	clock := &fakeClock{now: time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)}
+	clock := newClock()
 	gate, store := auth.New(clock.Now), tenant(t)
 	for range 5 {
 		if _, err := gate.Login(t.Context(), store, login("ann@acme.example", "wrong")); !fault.Is(err, fault.Unauthenticated) {
@@ -155,7 +157,7 @@ func TestTheSixthAttemptInARowHasToWait(t *testing.T) {
 		}
 	}
 	_, err := gate.Login(t.Context(), store, login("ann@acme.example", "right"))
-	delay, ok := errors.AsType[auth.Delay](err)
+	delay, ok := errors.AsType[auth.DelayError](err)
 	if !fault.Is(err, fault.TooMany) || !ok || delay.Seconds() != 12 {
 		t.Fatalf("the sixth: %v, delay %v", err, delay.Seconds())
 	}
@@ -172,7 +174,7 @@ func TestTheSixthAttemptInARowHasToWait(t *testing.T) {
 
 func TestOneClientCannotTryManyAddresses(t *testing.T) {
 	t.Parallel()
-	clock := &fakeClock{now: time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)}
+	clock := newClock()
 	gate := auth.New(clock.Now)
 	store := &memory{}
 	var last error

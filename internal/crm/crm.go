@@ -6,6 +6,7 @@ package crm
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	"github.com/kontor-crm/kontor/internal/fault"
@@ -75,13 +76,8 @@ type Match []int64
 
 // check refuses a write that is meant for another version.
 func (m Match) check(version int64) error {
-	if m == nil {
+	if m == nil || slices.Contains(m, version) {
 		return nil
-	}
-	for _, wanted := range m {
-		if wanted == version {
-			return nil
-		}
 	}
 	return fault.New(fault.Stale, "the record has changed: its version is %d", version)
 }

@@ -85,7 +85,8 @@ func (r *csvReader) next() (*csvRecord, error) {
 		}
 		if record.Problem != "" {
 			record.Text = strings.ToValidUTF8(record.Text, "\ufffd")
-			if r.broken++; r.broken > maxBroken {
+			r.broken++
+			if r.broken > maxBroken {
 				return nil, fault.New(fault.Malformed, "line %d: the file has more than %d broken lines; it is no CSV with this delimiter", record.Line, maxBroken)
 			}
 		}

@@ -103,7 +103,7 @@ func (d *decision) checkStages() {
 			continue
 		}
 		if d.after[f] == nil {
-			d.wish.refuse(f, "must have a value: the record is in the pipeline %q", p.Identity)
+			d.wish.refusef(f, "must have a value: the record is in the pipeline %q", p.Identity)
 			continue
 		}
 		if to, ok := p.Stage(canonical(d.after[f])); ok {
@@ -115,7 +115,7 @@ func (d *decision) checkStages() {
 func (d *decision) enter(p *schema.Pipeline, f *schema.Field, to *schema.Stage) {
 	from, ok := p.Stage(canonical(d.before[f]))
 	if !d.isNew() && ok && !from.Allows(to.Key) {
-		d.wish.refuse(f, "cannot move from %q to %q; allowed: %s", from.Key, to.Key, allowedMoves(from))
+		d.wish.refusef(f, "cannot move from %q to %q; allowed: %s", from.Key, to.Key, allowedMoves(from))
 	}
 	d.follow(identityEnteredStageAt, func(f *schema.Field) (any, bool) {
 		return d.now.UTC().Truncate(time.Microsecond), f.Type == schema.TypeDateTime
@@ -127,7 +127,7 @@ func (d *decision) enter(p *schema.Pipeline, f *schema.Field, to *schema.Stage) 
 	for _, identity := range to.Required {
 		required, ok := d.object.FieldByIdentity(identity)
 		if ok && d.after[required] == nil && !d.wish.refused[required] {
-			d.wish.refuse(required, "must have a value before the record enters the stage %q", to.Key)
+			d.wish.refusef(required, "must have a value before the record enters the stage %q", to.Key)
 		}
 	}
 }
@@ -159,7 +159,7 @@ func (d *decision) checkRequired() {
 			continue
 		}
 		if d.isNew() || d.asked(f) {
-			d.wish.refuse(f, "is required")
+			d.wish.refusef(f, "is required")
 		}
 	}
 }
@@ -171,7 +171,7 @@ func (d *decision) checkRelations() {
 		if f.Type != schema.TypeRelation || !ok || equal(d.before[f], value) || d.live[targetKey(f.Target, id)] {
 			continue
 		}
-		d.wish.refuse(f, "there is no %s with the id %q", targetName(d.schema, f), id)
+		d.wish.refusef(f, "there is no %s with the id %q", targetName(d.schema, f), id)
 	}
 }
 

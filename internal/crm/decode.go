@@ -23,8 +23,8 @@ func newWish() *wish {
 	return &wish{given: query.Values{}, refused: map[*schema.Field]bool{}}
 }
 
-// refuse notes what is wrong with the value of a field.
-func (w *wish) refuse(f *schema.Field, format string, args ...any) {
+// refusef notes what is wrong with the value of a field.
+func (w *wish) refusef(f *schema.Field, format string, args ...any) {
 	w.refused[f] = true
 	w.violations = append(w.violations, fault.Violation{Path: f.Name, Message: fmt.Sprintf(format, args...)})
 }
@@ -46,11 +46,11 @@ func decode(object *schema.Object, body map[string]any) *wish {
 				Path: shortened(name), Message: fmt.Sprintf("%s has no such field%s", object.Name, didYouMean(name, fieldNames(object))),
 			})
 		case f.ReadOnly || f.Type == schema.TypeAutoNumber:
-			w.refuse(f, "is set by the system")
+			w.refusef(f, "is set by the system")
 		default:
 			decoded, err := f.Decode(value)
 			if err != nil {
-				w.refuse(f, "%s", err)
+				w.refusef(f, "%s", err)
 				continue
 			}
 			w.given[f] = decoded

@@ -50,7 +50,7 @@ type ImportRequest struct {
 }
 
 // Import reads a file and makes a record of each line, or changes the one with
-// the line's key. A line that fails fails alone. An error means that the import
+// the line's key. A line that fails does so alone. An error means that the import
 // ended early, and what the report counts is done; before the first line it
 // means that nothing was written.
 func Import(ctx context.Context, request ImportRequest) (Report, error) {
@@ -260,7 +260,7 @@ func (c *chunk) read(line *importLine) {
 		value, err := by.Parse(text)
 		switch {
 		case err != nil:
-			line.wish.refuse(src.field, "%s (the file has %q)", err, shortened(text))
+			line.wish.refusef(src.field, "%s (the file has %q)", err, shortened(text))
 		case src.by != nil:
 			line.lookups[src] = value
 		default:
@@ -272,7 +272,7 @@ func (c *chunk) read(line *importLine) {
 	}
 	value := line.wish.given[c.mapped.key]
 	if value == nil && !line.wish.refused[c.mapped.key] {
-		line.wish.refuse(c.mapped.key, "is the key, and has no value in this line")
+		line.wish.refusef(c.mapped.key, "is the key, and has no value in this line")
 	}
 	line.key = canonical(value)
 }
@@ -468,12 +468,12 @@ func (c *chunk) lookUp(ctx context.Context, tx Tx, src *source, k *knowledge) er
 		ids := found[canonical(value)]
 		switch len(ids) {
 		case 0:
-			line.wish.refuse(src.field, "there is no %s whose %s is %q", src.target.Name, src.by.Name, shortened(canonical(value)))
+			line.wish.refusef(src.field, "there is no %s whose %s is %q", src.target.Name, src.by.Name, shortened(canonical(value)))
 		case 1:
 			line.wish.given[src.field] = ids[0]
 			k.live[targetKey(src.target.Identity, ids[0])] = true
 		default:
-			line.wish.refuse(src.field, "there are %d records of %s whose %s is %q", len(ids), src.target.Name, src.by.Name, shortened(canonical(value)))
+			line.wish.refusef(src.field, "there are %d records of %s whose %s is %q", len(ids), src.target.Name, src.by.Name, shortened(canonical(value)))
 		}
 	}
 	return nil

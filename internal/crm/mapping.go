@@ -193,7 +193,7 @@ func columnList(header []string) string {
 
 // text is the source's text in a line, after aliases; false when there is no value.
 func (s *source) text(columns []string) (string, bool) {
-	text := ""
+	var text string
 	if s.column >= 0 {
 		text = strings.TrimSpace(columns[s.column])
 	} else {

@@ -30,7 +30,8 @@ func (r *Records) List(ctx context.Context, request query.ListRequest) (*Page, e
 	var last [][]byte
 	rows := 0
 	err = r.Runner.Query(ctx, list.Statement, func(row [][]byte) error {
-		if rows++; rows > list.Limit {
+		rows++
+		if rows > list.Limit {
 			page.Next = list.Next(last)
 			return nil
 		}

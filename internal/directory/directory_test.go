@@ -21,6 +21,9 @@ import (
 
 func TestMain(m *testing.M) { env.Main(m) }
 
+// now is the time of these tests: they meet a real database, which has no other.
+var now = time.Now //nolint:forbidigo // see above
+
 // world is a system database, which the operator writes and a server reads.
 type world struct {
 	system   secret.Connection
@@ -51,17 +54,17 @@ func newWorld(t *testing.T) *world {
 	must(t, err)
 	sealer, err := secret.NewSealer(bytes.Repeat([]byte{1}, secret.KeyLength), "directory")
 	must(t, err)
-	operator, err := provision.OpenSystem(t.Context(), system, sealer, provision.Options{Clock: time.Now})
+	operator, err := provision.OpenSystem(t.Context(), system, sealer, provision.Options{Clock: now})
 	must(t, err)
 	t.Cleanup(operator.Close)
 	return &world{system: system, operator: operator, sealer: sealer}
 }
 
 // serve starts a server's directory; it ends with the test, or when end is called.
-func (w *world) serve(t *testing.T, name string, edits ...func(*directory.Options)) (d *directory.Directory, end func()) {
+func (w *world) serve(t *testing.T, edits ...func(*directory.Options)) (d *directory.Directory, end func()) {
 	t.Helper()
 	options := directory.Options{
-		System: w.system, Sealer: w.sealer, Server: name, Log: slog.New(slog.NewTextHandler(w, nil)), HeartbeatEvery: 50 * time.Millisecond,
+		System: w.system, Sealer: w.sealer, Server: "one", Log: slog.New(slog.NewTextHandler(w, nil)), HeartbeatEvery: 50 * time.Millisecond,
 	}
 	for _, edit := range edits {
 		edit(&options)
@@ -140,7 +143,7 @@ func TestEntriesAreReadAtTheStartAndFollowed(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	first := w.publish(t, "acme/acme", 1, "acme.example", "www.acme.example")
-	d, _ := w.serve(t, "one")
+	d, _ := w.serve(t)
 	entry, ok := d.ByHost("www.acme.example")
 	if !ok || entry.Key != "acme/acme" || entry.Connection != first.Application || entry.Revision != 1 {
 		t.Fatalf("the entry is %+v, %v", entry, ok)
@@ -166,7 +169,7 @@ func TestWhileTheSystemDatabaseIsAwayTheKnownTenantsAreServed(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	w.publish(t, "acme/acme", 1, "acme.example")
-	d, _ := w.serve(t, "one")
+	d, _ := w.serve(t)
 	name := w.system.Database
 	admin := env.Postgres(t).Admin(t)
 	closeTo := func(connections string) {
@@ -190,7 +193,7 @@ func TestAnAcknowledgementIsCountedWhileTheServerLives(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	w.publish(t, "acme/acme", 3, "acme.example")
-	d, end := w.serve(t, "one")
+	d, end := w.serve(t)
 	count := func(revision int64) int {
 		n, err := w.operator.Acknowledged(t.Context(), "acme/acme", revision)
 		must(t, err)
@@ -213,7 +216,7 @@ func TestATenantThatWasTakenOutIsNotAcknowledgedAgain(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	w.publish(t, "acme/acme", 7, "acme.example")
-	d, _ := w.serve(t, "one")
+	d, _ := w.serve(t)
 	must(t, d.Acknowledge(t.Context(), "acme/acme", 7))
 	must(t, w.operator.Remove(t.Context(), "acme/acme"))
 	eventually(t, func() bool { _, ok := d.ByKey("acme/acme"); return !ok })
@@ -238,7 +241,7 @@ func TestATenantWhoseCredentialsCannotBeOpenedIsLeftOut(t *testing.T) {
 	w.publish(t, "acme/acme", 1, "acme.example")
 	w.publish(t, "beta/beta", 1, "beta.example")
 	w.sql(t, `UPDATE directory SET sealed = 'nonsense' WHERE key = 'beta/beta'`)
-	d, _ := w.serve(t, "one")
+	d, _ := w.serve(t)
 	if _, ok := d.ByHost("beta.example"); ok {
 		t.Error("a tenant without credentials is served")
 	}
@@ -257,7 +260,7 @@ func TestAServerServesItsShardAndWhatHasNone(t *testing.T) {
 		w.publish(t, key, 1, key[:1]+".example")
 	}
 	w.sql(t, `UPDATE directory SET shard = left(key, 1) WHERE key <> 'c/c'`)
-	d, _ := w.serve(t, "one", func(o *directory.Options) { o.Shard = "a" })
+	d, _ := w.serve(t, func(o *directory.Options) { o.Shard = "a" })
 	for key, want := range map[string]bool{"a/a": true, "b/b": false, "c/c": true} {
 		if _, ok := d.ByKey(key); ok != want {
 			t.Errorf("%s: served %t, want %t", key, ok, want)

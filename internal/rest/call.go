@@ -2,6 +2,7 @@ package rest
 
 import (
 	"context"
+	"maps"
 	"net/http"
 	"strconv"
 	"strings"
@@ -39,17 +40,17 @@ type desk struct{ options Options }
 
 // anybody is a route for which nobody has to sign in.
 func (d desk) anybody(h handler) http.Handler {
-	return d.serve(func(c *call) (*answer, error) { return c.run(h) })
+	return d.serve(func(_ http.ResponseWriter, c *call) (*answer, error) { return c.run(h) })
 }
 
 // reading is a route for signed-in users that changes no records.
 func (d desk) reading(h handler) http.Handler {
-	return d.signedIn(func(c *call) (*answer, error) { return c.run(h) })
+	return d.signedIn(func(_ http.ResponseWriter, c *call) (*answer, error) { return c.run(h) })
 }
 
 // writing is a route for signed-in users that changes records.
 func (d desk) writing(h handler) http.Handler {
-	return d.signedIn(func(c *call) (*answer, error) {
+	return d.signedIn(func(_ http.ResponseWriter, c *call) (*answer, error) {
 		if err := c.tenant.Writable(); err != nil {
 			return nil, err
 		}
@@ -59,24 +60,25 @@ func (d desk) writing(h handler) http.Handler {
 
 // streaming is a route that writes its answer while it reads the request.
 func (d desk) streaming(h func(w http.ResponseWriter, c *call) error) http.Handler {
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		d.signedIn(func(c *call) (*answer, error) { return nil, h(w, c) }).ServeHTTP(w, r)
-	})
+	return d.signedIn(func(w http.ResponseWriter, c *call) (*answer, error) { return nil, h(w, c) })
 }
 
-func (d desk) signedIn(next func(*call) (*answer, error)) http.Handler {
-	return d.serve(func(c *call) (*answer, error) {
+// answering answers a call, or writes the answer itself and returns nil.
+type answering func(w http.ResponseWriter, c *call) (*answer, error)
+
+func (d desk) signedIn(next answering) http.Handler {
+	return d.serve(func(w http.ResponseWriter, c *call) (*answer, error) {
 		principal, err := d.options.Gate.Authenticate(c.Context(), c.tenant.Database(), sessionToken(c.Request))
 		if err != nil {
 			return nil, err
 		}
 		c.principal = principal
-		return next(c)
+		return next(w, c)
 	})
 }
 
-// serve finds the tenant and writes the answer, or the problem. An answer of nil was written already.
-func (d desk) serve(next func(*call) (*answer, error)) http.Handler {
+// serve finds the tenant and writes the answer, or the problem.
+func (d desk) serve(next answering) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		tenant, done, err := d.options.Tenants.Acquire(r.Context(), r.Host)
 		if err != nil {
@@ -90,7 +92,7 @@ func (d desk) serve(next func(*call) (*answer, error)) http.Handler {
 			Request: r, id: noted.id, client: clientAddress(r, d.options.TrustedProxies), tenant: tenant, options: d.options,
 		}
 		c.body = newBody(w, r)
-		a, err := next(c)
+		a, err := next(w, c)
 		if err != nil {
 			fail(w, r, err)
 			return
@@ -125,9 +127,7 @@ const channelAPI = "api"
 
 func (a *answer) write(w http.ResponseWriter) {
 	header := w.Header()
-	for name, values := range a.header {
-		header[name] = values
-	}
+	maps.Copy(header, a.header)
 	if a.body != nil {
 		header.Set("Content-Type", a.contentType)
 		header.Set("Content-Length", strconv.Itoa(len(a.body)))

@@ -62,7 +62,7 @@ func TestABodyOf100MBIsRefusedWithoutBeingRead(t *testing.T) {
 	// A length that is told, and one that is not.
 	u.send("POST", "/api/v1/records/customer", `{"name":"`+strings.Repeat("a", 2<<20)+`"}`).is(http.StatusRequestEntityTooLarge)
 	body := &endless{left: 100 << 20}
-	request, err := http.NewRequestWithContext(t.Context(), "POST", u.o.api.URL+"/api/v1/records/customer", io.MultiReader(strings.NewReader(`{"name":"`), body))
+	request, err := http.NewRequestWithContext(t.Context(), http.MethodPost, u.o.api.URL+"/api/v1/records/customer", io.MultiReader(strings.NewReader(`{"name":"`), body))
 	must(t, err)
 	request.Host = u.o.host
 	request.Header.Set("Content-Type", "application/json")
@@ -183,16 +183,22 @@ func TestTheSchemaSpeaksTheLanguageAskedFor(t *testing.T) {
 		r := u.send("GET", "/api/v1/schema", nil, "Accept-Language: "+language).is(http.StatusOK)
 		var s struct {
 			Objects []struct {
-				Name   string
-				Fields []struct{ Name, Label string }
-			}
+				Name   string `json:"name"`
+				Fields []struct {
+					Name  string `json:"name"`
+					Label string `json:"label"`
+				} `json:"fields"`
+			} `json:"objects"`
 			Pipelines []struct {
 				Stages []struct {
-					Key, Kind string
-					Required  []string
-				}
-			}
-			User struct{ Email string }
+					Key      string   `json:"key"`
+					Kind     string   `json:"kind"`
+					Required []string `json:"required"`
+				} `json:"stages"`
+			} `json:"pipelines"`
+			User struct {
+				Email string `json:"email"`
+			} `json:"user"`
 		}
 		must(t, json.Unmarshal(r.body, &s))
 		if len(s.Pipelines) != 1 || len(s.Pipelines[0].Stages) != 4 || s.Pipelines[0].Stages[2].Kind != "won" || len(s.Pipelines[0].Stages[2].Required) != 2 {

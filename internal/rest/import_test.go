@@ -23,8 +23,8 @@ type imported struct {
 	failed   []crm.FailedLine
 	report   *crm.Report
 	err      *struct {
-		Status int
-		Detail string
+		Status int    `json:"status"`
+		Detail string `json:"detail"`
 	}
 }
 
@@ -81,12 +81,13 @@ func (u *user) imports(object string, mapping any, file string) *imported {
 	}
 	for line := range bytes.Lines(r.body) {
 		var event struct {
-			Progress, Report *crm.Report
-			Failed           *crm.FailedLine
-			Error            *struct {
-				Status int
-				Detail string
-			}
+			Progress *crm.Report     `json:"progress"`
+			Report   *crm.Report     `json:"report"`
+			Failed   *crm.FailedLine `json:"failed"`
+			Error    *struct {
+				Status int    `json:"status"`
+				Detail string `json:"detail"`
+			} `json:"error"`
 		}
 		if err := json.Unmarshal(line, &event); err != nil {
 			u.t.Fatalf("%v in %s", err, line)
@@ -220,7 +221,7 @@ func TestTheSameKeyTwiceMakesOneRecord(t *testing.T) {
 	t.Parallel()
 	u := newOrganisation(t).signedIn(t)
 	mapping := mappingOf("product", "code", fields{{"field": "name", "column": "name"}, {"field": "code", "column": "code"}})
-	u.imports("product", mapping, "name,code\nfirst,a\nsecond,a\nsecond,a\n").is(t, crm.Report{Created: 1, Updated: 1, Unchanged: 1})
+	u.imports("product", mapping, "name,code\none,a\n"+strings.Repeat("second,a\n", 2)).is(t, crm.Report{Created: 1, Updated: 1, Unchanged: 1})
 	items := u.get("/api/v1/records/product").items()
 	if len(items) != 1 || items[0]["name"] != "second" || items[0]["version"] != json.Number("2") {
 		t.Errorf("the product: %v", items)
@@ -238,7 +239,7 @@ func TestAFileThatCannotBeReadWritesNothing(t *testing.T) {
 		words   string
 	}{
 		"a missing column":        {mappingOf("product", "", fields{{"field": "name", "column": "title"}}), "name\nA\n", 422, `the file has no column \"title\"; it has name`},
-		"an unknown field":        {mappingOf("product", "", fields{{"field": "nmae", "column": "name"}}), "name\nA\n", 422, `did you mean \"name\"`},
+		"an unknown field":        {mappingOf("product", "", fields{{"field": "anme", "column": "name"}}), "name\nA\n", 422, `did you mean \"name\"`},
 		"a field of the system":   {mappingOf("product", "", fields{{"field": "version", "column": "name"}}), "name\nA\n", 422, "set by the system"},
 		"a key that is not one":   {mappingOf("product", "name", good), "name\nA\n", 422, "not unique"},
 		"a key that is missing":   {mappingOf("product", "code", good), "name\nA\n", 422, "not among the mapped"},
@@ -296,18 +297,21 @@ func TestThousandsOfLinesTakeSecondsAndStreamTheirProgress(t *testing.T) {
 		_ = writer.Close()
 	}()
 	contentType, body := form(t, dealMapping, reader)
-	request, err := http.NewRequestWithContext(t.Context(), "POST", u.o.api.URL+"/api/v1/records/opportunity/import", body)
+	request, err := http.NewRequestWithContext(t.Context(), http.MethodPost, u.o.api.URL+"/api/v1/records/opportunity/import", body)
 	must(t, err)
 	request.Host = u.o.host
 	request.Header.Set("Content-Type", contentType)
 	request.Header.Set("Authorization", "Bearer "+u.token)
-	began := time.Now()
+	began := now()
 	response, err := http.DefaultClient.Do(request)
 	must(t, err)
 	defer response.Body.Close()
 	decoder := json.NewDecoder(response.Body)
 	for {
-		var event struct{ Progress, Report *crm.Report }
+		var event struct {
+			Progress *crm.Report `json:"progress"`
+			Report   *crm.Report `json:"report"`
+		}
 		must(t, decoder.Decode(&event))
 		if event.Progress != nil {
 			select {
@@ -322,8 +326,8 @@ func TestThousandsOfLinesTakeSecondsAndStreamTheirProgress(t *testing.T) {
 			break
 		}
 	}
-	t.Logf("%d lines in %s", lines, time.Since(began))
-	if took := time.Since(began); took > time.Minute {
+	t.Logf("%d lines in %s", lines, now().Sub(began))
+	if took := now().Sub(began); took > time.Minute {
 		t.Errorf("%d lines took %s", lines, took)
 	}
 }

@@ -24,10 +24,8 @@ func custom(f *schema.Field) {
 	f.Custom, f.Column, f.Source = true, "x_"+f.Column, "CustomField "+f.Identity
 }
 
-func relation(name, target string, edits ...func(*schema.Field)) *schema.Field {
-	return field(name, schema.TypeRelation, append([]func(*schema.Field){func(f *schema.Field) {
-		f.Column, f.Target = name+"_id", target
-	}}, edits...)...)
+func relation(name, target string) *schema.Field {
+	return field(name, schema.TypeRelation, func(f *schema.Field) { f.Column, f.Target = name+"_id", target })
 }
 
 func object(name string, fields ...*schema.Field) *schema.Object {
@@ -50,14 +48,14 @@ func testModel(t *testing.T, edits ...func(*schema.Schema)) *schema.Schema {
 			}),
 				field("email", schema.TypeEmail), relation("parent", "customer"), field("employees", schema.TypeInteger, func(f *schema.Field) { f.Min = "0" }),
 				field("kind", schema.TypePicklist, func(f *schema.Field) {
-					f.Options, f.Default = []schema.Option{{Key: "company"}, {Key: "person"}}, ptr("company")
+					f.Options, f.Default = []schema.Option{{Key: "company"}, {Key: "person"}}, new("company")
 				}),
-				field("revenue", schema.TypeDecimal, custom, func(f *schema.Field) { f.Scale = ptr(2) })),
+				field("revenue", schema.TypeDecimal, custom, func(f *schema.Field) { f.Scale = new(2) })),
 			object("department", field("name", schema.TypeText, required)),
 			object("opportunity",
 				field("name", schema.TypeText, required), relation("customer", "customer"), relation("product", "product"),
 				field("stage", schema.TypePicklist, required, func(f *schema.Field) { f.Options = stages }),
-				field("amount", schema.TypeMoney, func(f *schema.Field) { f.Min, f.Scale = "1", ptr(0) }),
+				field("amount", schema.TypeMoney, func(f *schema.Field) { f.Min, f.Scale = "1", new(0) }),
 				field("probability", schema.TypePercent), field("close_date", schema.TypeDate),
 				field("entered_stage_at", schema.TypeDateTime), field("hot", schema.TypeBoolean),
 				field("description", schema.TypeLongText), field("channels", schema.TypeMultiPicklist, func(f *schema.Field) {

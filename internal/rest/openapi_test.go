@@ -54,7 +54,7 @@ func TestTheOpenAPIDescribesTheTenantsOwnObjects(t *testing.T) {
 
 // at follows a JSON pointer; nil when it leads nowhere.
 func at(value any, pointer string) any {
-	for _, step := range strings.Split(strings.TrimPrefix(pointer, "/"), "/") {
+	for step := range strings.SplitSeq(strings.TrimPrefix(pointer, "/"), "/") {
 		object, ok := value.(map[string]any)
 		if !ok {
 			return nil

@@ -69,7 +69,7 @@ func TestWhatARequestGivesWinsOverWhatFollowsTheStage(t *testing.T) {
 	if record["probability"] != "33" || record["entered_stage_at"] != "2026-01-01T00:00:00Z" {
 		t.Errorf("given and lost: %v, %v", record["probability"], record["entered_stage_at"])
 	}
-	before := time.Now().Add(-time.Minute)
+	before := now().Add(-time.Minute)
 	moved := u.send("POST", "/api/v1/records/opportunity/"+id+"/move", map[string]any{"stage": "engaging"}).is(http.StatusOK).object()
 	entered, err := time.Parse(time.RFC3339Nano, moved["entered_stage_at"].(string))
 	if err != nil || entered.Before(before) || moved["probability"] != "40" || moved["version"] != json.Number("2") {

@@ -88,7 +88,7 @@ func startPlatform(t *testing.T) *platform {
 		admin: secret.Connection{
 			Host: server.Host, Port: server.Port, Database: "postgres", User: server.User, Password: server.Password, SSLMode: "disable",
 		},
-		servers: provision.NewServers(provision.Options{Clock: time.Now}), registry: prometheus.NewRegistry(), log: &syncBuffer{},
+		servers: provision.NewServers(provision.Options{Clock: now}), registry: prometheus.NewRegistry(), log: &syncBuffer{},
 	}
 	log := slog.New(slog.NewTextHandler(p.log, nil))
 	key := bytes.Repeat([]byte{7}, secret.KeyLength)
@@ -96,7 +96,7 @@ func startPlatform(t *testing.T) *platform {
 	must(t, err)
 	cursors, err := secret.NewSealer(key, "cursor")
 	must(t, err)
-	p.system, err = provision.OpenSystem(ctx, p.admin.In("kontor_system"), sealer, provision.Options{Clock: time.Now})
+	p.system, err = provision.OpenSystem(ctx, p.admin.In("kontor_system"), sealer, provision.Options{Clock: now})
 	must(t, err)
 	p.directory, err = directory.Open(ctx, directory.Options{System: p.admin.In("kontor_system"), Sealer: sealer, Server: "test", Log: log})
 	must(t, err)
@@ -104,14 +104,14 @@ func startPlatform(t *testing.T) *platform {
 	p.tenants = tenancy.New(tenancy.Config[rest.Database]{
 		Directory: p.directory,
 		Open:      func(ctx context.Context, c secret.Connection) (rest.Database, error) { return opener.Open(ctx, c) },
-		Cursors:   cursors, Server: "test", Clock: time.Now, Log: log, IdleAfter: 2 * time.Second, RenewEvery: 500 * time.Millisecond,
+		Cursors:   cursors, Server: "test", Clock: now, Log: log, IdleAfter: 2 * time.Second, RenewEvery: 500 * time.Millisecond,
 	})
 	p.directory.OnChange(p.tenants.Changed)
 	go func() { _ = p.directory.Run(ctx) }()
 	go func() { _ = p.tenants.Run(ctx) }()
 	p.api = httptest.NewUnstartedServer(nil)
 	p.api.Config = rest.NewServer(rest.New(rest.Options{
-		Tenants: p.tenants, Gate: auth.New(time.Now), Clock: time.Now, NewID: newID, Log: log, Metrics: p.registry,
+		Tenants: p.tenants, Gate: auth.New(now), Clock: now, NewID: newID, Log: log, Metrics: p.registry,
 	}), log)
 	p.api.Start()
 	eventually(t, func() bool { return p.directory.Ready(ctx) == nil })
@@ -131,8 +131,10 @@ type organisation struct {
 	database secret.Connection // the admin's
 	app      secret.Connection
 	schema   *schema.Schema
-	password string
 }
+
+// now is the time of these tests: they meet real databases, which have no other.
+var now = time.Now //nolint:forbidigo // see above
 
 var organisations atomic.Int64
 

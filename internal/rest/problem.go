@@ -67,7 +67,7 @@ func fail(w http.ResponseWriter, r *http.Request, err error) {
 	case http.StatusUnauthorized:
 		w.Header().Set("WWW-Authenticate", `Bearer realm="kontor"`)
 	case http.StatusTooManyRequests:
-		if delay, ok := errors.AsType[auth.Delay](err); ok {
+		if delay, ok := errors.AsType[auth.DelayError](err); ok {
 			w.Header().Set("Retry-After", strconv.Itoa(delay.Seconds()))
 		}
 	case http.StatusServiceUnavailable:

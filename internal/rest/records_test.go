@@ -116,11 +116,11 @@ func TestAllThatIsWrongWithABodyIsToldAtOnce(t *testing.T) {
 	t.Parallel()
 	u := newOrganisation(t).signedIn(t)
 	r := u.send("POST", "/api/v1/records/opportunity", map[string]any{
-		"amount": "0.5", "close_date": "03.02.2026", "stage": "negotiating", "customer": "00000000-0000-4000-8000-000000000000", "nmae": "x",
+		"amount": "0.5", "close_date": "03.02.2026", "stage": "negotiating", "customer": "00000000-0000-4000-8000-000000000000", "anme": "x",
 		"version": 7, "channels": []string{"mail", "pigeon"}, "hot": "yes", "number": 3,
 	}).is(http.StatusUnprocessableEntity)
 	r.names("name", "is required").names("amount", "whole number").names("close_date", "YYYY-MM-DD").names("stage", `"negotiating"`)
-	r.names("customer", "there is no customer").names("nmae", `did you mean "name"`).names("version", "set by the system")
+	r.names("customer", "there is no customer").names("anme", `did you mean "name"`).names("version", "set by the system")
 	r.names("channels", "pigeon").names("hot", "true or false").names("number", "set by the system")
 }
 
