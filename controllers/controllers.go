@@ -34,11 +34,11 @@ type Parts struct {
 func Setup(m ctrl.Manager, parts Parts) error {
 	c, verdicts := m.GetClient(), reconcile.NewVerdicts()
 	for name, setup := range map[string]func() error{
-		"DatabaseServer": (func() error {
+		"DatabaseServer": func() error {
 			return (&databaseserver.Controller{
 				Client: c, Pace: parts.Pace, Prober: parts.Prober, Namespace: parts.Settings.Namespace,
 			}).SetupWithManager(m)
-		}),
+		},
 		"Tenant": func() error {
 			return (&tenant.Controller{
 				Client: c, Events: m.GetEventRecorder("kontor"), Pace: parts.Pace, Verdicts: verdicts,

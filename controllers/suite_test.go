@@ -20,7 +20,6 @@ import (
 	"k8s.io/apimachinery/pkg/runtime"
 	clientgoscheme "k8s.io/client-go/kubernetes/scheme"
 	"k8s.io/client-go/rest"
-	"k8s.io/utils/ptr"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/client/interceptor"
@@ -124,8 +123,8 @@ func startOperator(t FullGinkgoTInterface, config *rest.Config, o operatorOption
 		o.installation = "test"
 	}
 	op := &operator{apiWrites: &atomic.Int64{}, statements: &atomic.Int64{}}
-	ctx, cancel := context.WithCancel(context.Background()) //nolint:forbidigo // it outlives the spec that starts it
-	options := provision.Options{Clock: time.Now, Tracer: counter{op.statements}}
+	ctx, cancel := context.WithCancel(context.Background())                       //nolint:forbidigo // it outlives the spec that starts it
+	options := provision.Options{Clock: time.Now, Tracer: counter{op.statements}} //nolint:forbidigo // the real clock
 	servers := provision.NewServers(options)
 	key, err := secret.ParseKey(secret.NewKey())
 	Expect(err).NotTo(HaveOccurred())
@@ -143,7 +142,7 @@ func startOperator(t FullGinkgoTInterface, config *rest.Config, o operatorOption
 	manager, err := ctrl.NewManager(config, ctrl.Options{
 		Scheme:     scheme,
 		Metrics:    metricsserver.Options{BindAddress: "0"},
-		Controller: kubeconfig.Controller{SkipNameValidation: ptr.To(true)},
+		Controller: kubeconfig.Controller{SkipNameValidation: new(true)},
 		Client:     client.Options{Cache: &client.CacheOptions{DisableFor: []client.Object{&corev1.Secret{}}}},
 		NewClient: func(config *rest.Config, options client.Options) (client.Client, error) {
 			c, err := client.NewWithWatch(config, options)
@@ -156,7 +155,7 @@ func startOperator(t FullGinkgoTInterface, config *rest.Config, o operatorOption
 	Expect(err).NotTo(HaveOccurred())
 	parts := controllers.Parts{
 		Prober: provision.NewProber(servers), Databases: provision.NewDatabases(servers), Schemas: provision.NewSchemas(servers), Directory: directory,
-		Now:  time.Now,
+		Now:  time.Now, //nolint:forbidigo // the real clock
 		Pace: reconcile.Pace{Interval: time.Hour, Soon: 50 * time.Millisecond, Later: 300 * time.Millisecond},
 		Settings: tenant.Settings{
 			Installation: o.installation, Namespace: ownNamespace, HostSuffixes: []string{"localhost", "example.com"}, URLPort: 8080,
@@ -175,7 +174,7 @@ func startOperator(t FullGinkgoTInterface, config *rest.Config, o operatorOption
 	acknowledged := make(chan struct{})
 	go func() {
 		defer close(acknowledged)
-		acknowledge(ctx, systemURL)
+		acknowledge(ctx, systemURL) //nolint:contextcheck // it closes its connection after ctx has ended
 	}()
 	op.stop = func() {
 		cancel()
@@ -255,7 +254,7 @@ func query(ctx context.Context, database, sql string, args ...any) string {
 	GinkgoHelper()
 	conn, err := pgx.Connect(ctx, postgres.URL(database))
 	Expect(err).NotTo(HaveOccurred())
-	defer conn.Close(ctx) //nolint:errcheck // the assertion has been made
+	defer conn.Close(ctx)
 	var value *string
 	Expect(conn.QueryRow(ctx, sql, args...).Scan(&value)).To(Succeed())
 	if value == nil {
@@ -269,7 +268,7 @@ func execute(ctx context.Context, database, sql string) {
 	GinkgoHelper()
 	conn, err := pgx.Connect(ctx, postgres.URL(database))
 	Expect(err).NotTo(HaveOccurred())
-	defer conn.Close(ctx) //nolint:errcheck // the assertion has been made
+	defer conn.Close(ctx)
 	_, err = conn.Exec(ctx, sql)
 	Expect(err).NotTo(HaveOccurred())
 }

@@ -5,6 +5,7 @@ package databaseserver
 import (
 	"context"
 	"fmt"
+	"math"
 
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/types"
@@ -104,8 +105,8 @@ func (c *Controller) reach(ctx context.Context, server *crmv1.DatabaseServer) (r
 		return reconcile.Result{}, err
 	}
 	server.Status.Version = observed.Version
-	server.Status.MaxConnections = int32(observed.MaxConnections) //nolint:gosec // PostgreSQL allows at most 262143
-	server.Status.Databases = int32(observed.Databases)           //nolint:gosec // far below the bound
+	server.Status.MaxConnections = int32(min(observed.MaxConnections, math.MaxInt32)) //nolint:gosec // bounded
+	server.Status.Databases = int32(min(observed.Databases, math.MaxInt32))           //nolint:gosec // bounded
 	server.Status.Locale = crmv1.DatabaseLocale{}
 	if observed.UnicodeLocale {
 		server.Status.Locale = crmv1.DatabaseLocale{Encoding: "UTF8", CType: "C.UTF-8", Collate: "C"}

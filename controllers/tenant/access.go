@@ -21,7 +21,7 @@ import (
 
 // TenantSecretsRole is the one ClusterRole that the operator may bind: it lets
 // it keep the Secrets of a tenant's namespace.
-const TenantSecretsRole = "kontor-tenant-secrets"
+const TenantSecretsRole = "kontor-tenant-secrets" //nolint:gosec // the name of a role, not a credential
 
 // access makes the first administrator and the reporting account, once each,
 // and writes their passwords into Secrets of the tenant's namespace.

@@ -106,7 +106,7 @@ func (r *run) prunePlans(ctx context.Context) error {
 	applied := slices.DeleteFunc(plans.Items, func(p crmv1.ChangePlan) bool { return p.Status.Phase != crmv1.PlanApplied })
 	slices.SortFunc(applied, func(a, b crmv1.ChangePlan) int { return int(b.Status.Revision - a.Status.Revision) })
 	for i := keptPlans; i < len(applied); i++ {
-		if err := r.Client.Delete(ctx, &applied[i]); client.IgnoreNotFound(err) != nil {
+		if err := client.IgnoreNotFound(r.Client.Delete(ctx, &applied[i])); err != nil {
 			return fmt.Errorf("deleting plan %q: %w", applied[i].Name, err)
 		}
 	}

@@ -3,7 +3,9 @@ package tenant
 import (
 	"context"
 	"fmt"
+	"net"
 	"slices"
+	"strconv"
 	"strings"
 
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -158,7 +160,7 @@ func (c *Controller) url(host string) string {
 	case 80:
 		return "http://" + host
 	}
-	return fmt.Sprintf("http://%s:%d", host, c.Settings.URLPort)
+	return "http://" + net.JoinHostPort(host, strconv.Itoa(c.Settings.URLPort))
 }
 
 func shares(a, b []string) bool {

@@ -16,14 +16,13 @@ import (
 	"github.com/spf13/cobra"
 	"golang.org/x/sync/errgroup"
 	corev1 "k8s.io/api/core/v1"
+	apiextensionsv1 "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1"
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/apimachinery/pkg/util/wait"
 	"k8s.io/client-go/rest"
 	kube "sigs.k8s.io/controller-runtime/pkg/client"
-
-	apiextensionsv1 "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1"
 
 	crmv1 "github.com/kontor-crm/kontor/api/v1alpha1"
 	"github.com/kontor-crm/kontor/config"
@@ -36,7 +35,7 @@ import (
 const (
 	devNamespace    = "kontor-system"
 	devServer       = "local"
-	devAdminSecret  = "local-admin" //nolint:gosec // the name of a Secret, not its content
+	devAdminSecret  = "local-admin"
 	devInstallation = "dev"
 	devSample       = "acme"
 	devTimeout      = 5 * time.Minute
@@ -119,7 +118,7 @@ func (o devOptions) run(ctx context.Context, out, errOut io.Writer) (err error) 
 	if err := d.prepareCluster(ctx); err != nil {
 		return err
 	}
-	d.say("Starting the operator and the service")
+	d.sayf("Starting the operator and the service")
 	d.runOperator(ctx, group)
 	d.runServer(ctx, group)
 	group.Go(func() error { return d.watchParts(ctx) })
@@ -146,8 +145,8 @@ func ignoreCanceled(err error) error {
 	return err
 }
 
-// say tells a person what is going on.
-func (d *dev) say(format string, args ...any) {
+// sayf tells a person what is going on.
+func (d *dev) sayf(format string, args ...any) {
 	fmt.Fprintf(d.out, "%5.1fs  %s\n", time.Since(d.started).Seconds(), fmt.Sprintf(format, args...))
 }
 
@@ -203,6 +202,7 @@ func (d *dev) log(errOut io.Writer) (func(), error) {
 
 // cleanUp ends the children and removes what is not to be kept.
 func (d *dev) cleanUp() {
+	d.sayf("Stopping")
 	if d.cluster != nil {
 		d.cluster.Stop()
 	}
@@ -217,7 +217,7 @@ func (d *dev) cleanUp() {
 // startParts starts PostgreSQL and the cluster, side by side.
 func (d *dev) startParts(ctx context.Context) error {
 	var group errgroup.Group
-	d.say("Starting PostgreSQL and the Kubernetes API server")
+	d.sayf("Starting PostgreSQL and the Kubernetes API server")
 	group.Go(func() (err error) {
 		d.postgres, err = local.StartPostgres(ctx, local.PostgresConfig{
 			Dir: filepath.Join(d.dir, "postgres"), Durable: d.kept, BinDir: os.Getenv("KONTOR_PG_BIN"),
@@ -251,7 +251,7 @@ func (d *dev) startParts(ctx context.Context) error {
 		return fmt.Errorf("reading the kubeconfig: %w", err)
 	}
 	d.kubeconfig = filepath.Join(d.dir, "kubeconfig")
-	if err := os.WriteFile(d.kubeconfig, kubeconfig, 0o600); err != nil {
+	if err := os.WriteFile(d.kubeconfig, kubeconfig, 0o600); err != nil { //nolint:gosec // the folder that the user named
 		return fmt.Errorf("writing the kubeconfig: %w", err)
 	}
 	return nil
@@ -363,7 +363,7 @@ func (d *dev) watchParts(ctx context.Context) error {
 		case <-ctx.Done():
 			return nil
 		case err := <-failed:
-			d.say("The cluster is gone (%v); the service goes on with what it has", err)
+			d.sayf("The cluster is gone (%v); the service goes on with what it has", err)
 			failed = nil
 		case <-d.postgres.Done():
 			return fmt.Errorf("PostgreSQL ended: %w", d.postgres.Err())
@@ -373,7 +373,7 @@ func (d *dev) watchParts(ctx context.Context) error {
 
 // tour applies the sample, imports its data and prints where to look.
 func (d *dev) tour(ctx context.Context) error {
-	d.say("Applying the sample tenant %s", devSample)
+	d.sayf("Applying the sample tenant %s", devSample)
 	if err := applyFolder(ctx, d.client, config.Samples, "samples/"+devSample); err != nil {
 		return err
 	}
@@ -384,7 +384,7 @@ func (d *dev) tour(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	d.say("Tenant %s is ready: schema revision %d in database %s", ready.Name, ready.Status.Schema.Revision, ready.Status.Database.Name)
+	d.sayf("Tenant %s is ready: schema revision %d in database %s", ready.Name, ready.Status.Schema.Revision, ready.Status.Database.Name)
 	var account corev1.Secret
 	if err := d.client.Get(ctx, types.NamespacedName{Namespace: ready.Namespace, Name: ready.Status.AdministratorSecret}, &account); err != nil {
 		return fmt.Errorf("reading the administrator's Secret: %w", err)

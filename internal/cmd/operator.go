@@ -15,7 +15,6 @@ import (
 	clientgoscheme "k8s.io/client-go/kubernetes/scheme"
 	"k8s.io/client-go/rest"
 	"k8s.io/client-go/tools/clientcmd"
-	"k8s.io/utils/ptr"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/cache"
 	kube "sigs.k8s.io/controller-runtime/pkg/client"
@@ -141,7 +140,7 @@ func (o *operatorOptions) run(ctx context.Context, config *rest.Config, system s
 		Client: kube.Options{Cache: &kube.CacheOptions{DisableFor: []kube.Object{&corev1.Secret{}, &rbacv1.RoleBinding{}}}},
 		Cache:  cache.Options{ByObject: map[kube.Object]cache.ByObject{&corev1.Secret{}: {Namespaces: map[string]cache.Config{o.settings.Namespace: {}}}}},
 		// `kontor dev` and tests run several managers in one process.
-		Controller: kubeconfig.Controller{SkipNameValidation: ptr.To(true)},
+		Controller: kubeconfig.Controller{SkipNameValidation: new(true)},
 	})
 	if err != nil {
 		return fmt.Errorf("starting the manager: %w", err)

@@ -33,7 +33,7 @@ func sampleData() string {
 		folder = filepath.Join("..", "shared", "data")
 	}
 	folder = filepath.Join(folder, "maven-crm")
-	if info, err := os.Stat(folder); err != nil || !info.IsDir() {
+	if info, err := os.Stat(folder); err != nil || !info.IsDir() { //nolint:gosec // the folder that the user named
 		return ""
 	}
 	return folder
@@ -45,7 +45,7 @@ func sampleData() string {
 func (d *dev) importSample(ctx context.Context, url, user, password string) error {
 	folder := sampleData()
 	if folder == "" {
-		d.say("The sample's data are not there (set %s to their folder); the tenant stays empty", sampleDataVariable)
+		d.sayf("The sample's data are not there (set %s to their folder); the tenant stays empty", sampleDataVariable)
 		return nil
 	}
 	c, err := newClient(url)
@@ -62,7 +62,7 @@ func (d *dev) importSample(ctx context.Context, url, user, password string) erro
 		return fmt.Errorf("looking for opportunities: %w", err)
 	}
 	if len(list.Items) > 0 {
-		d.say("The tenant has records already; the sample's data are not imported again")
+		d.sayf("The tenant has records already; the sample's data are not imported again")
 		return nil
 	}
 	var steps []importStep
@@ -101,13 +101,13 @@ func (d *dev) importStep(ctx context.Context, c *client, name, csvPath string) e
 		return fmt.Errorf("opening the sample's data: %w", err)
 	}
 	report, err := c.importCSV(ctx, named.Object, mapping, file, func(importReport) {}, func(line failedLine) error {
-		d.say("  %s line %d: %v", filepath.Base(csvPath), line.Line, line.Reasons)
+		d.sayf("  %s line %d: %v", filepath.Base(csvPath), line.Line, line.Reasons)
 		return nil
 	})
 	if err := errors.Join(err, file.Close()); err != nil {
 		return fmt.Errorf("importing %s with %s: %w", filepath.Base(csvPath), name, err)
 	}
-	d.say("Imported %s with %s: %d created, %d updated, %d unchanged, %d failed",
+	d.sayf("Imported %s with %s: %d created, %d updated, %d unchanged, %d failed",
 		filepath.Base(csvPath), name, report.Created, report.Updated, report.Unchanged, report.Failed)
 	return nil
 }

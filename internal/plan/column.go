@@ -236,7 +236,9 @@ func (t *tableMaker) retype(c *column, live Column, into *alteration) bool {
 		return true
 	}
 	t.clear(c, live, into)
-	into.do("ALTER COLUMN " + schema.QuoteIdent(c.name) + " TYPE " + string(c.storage) + " USING NULL")
+	// A row that came since the table was seen empty makes the cast fail, or survives it.
+	name := schema.QuoteIdent(c.name)
+	into.do("ALTER COLUMN " + name + " TYPE " + string(c.storage) + " USING " + name + "::text::" + string(c.storage))
 	return true
 }
 

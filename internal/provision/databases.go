@@ -135,7 +135,12 @@ func (d *Databases) Ensure(ctx context.Context, server secret.Connection, id ten
 		if done = f.complete(platform); done {
 			return nil
 		}
-		if !f.rolesComplete() || f.modelLacking {
+		if f.modelLacking {
+			if err := ensureModelRole(ctx, c); err != nil {
+				return err
+			}
+		}
+		if !f.rolesComplete() {
 			if err := d.makeRoles(ctx, c, id, f); err != nil {
 				return err
 			}
@@ -197,9 +202,6 @@ func (d *Databases) makeRoles(ctx context.Context, c *pgx.Conn, id tenant.Identi
 		"ALTER ROLE "+bi+" SET statement_timeout = '60s'",
 		"ALTER ROLE "+bi+" SET search_path = "+ident(schema.ReportingSchema),
 	)
-	if f.modelLacking {
-		statements = append(statements, "GRANT "+ident(modelRole)+" TO CURRENT_USER")
-	}
 	if !f.superuser {
 		// To act as the owner, and to end the sessions of the others when the database goes.
 		for _, membership := range []struct {

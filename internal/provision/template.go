@@ -67,26 +67,15 @@ func (s *Servers) makeTemplate(ctx context.Context, conn secret.Connection, t te
 		if _, err := c.Exec(ctx, "SELECT pg_advisory_lock(hashtext($1))", t.name); err != nil {
 			return translate(err, "waiting for the template")
 		}
-		var exists, superuser, role, member bool
-		const state = `SELECT EXISTS (SELECT FROM pg_database WHERE datname = $1), rolsuper, EXISTS (SELECT FROM pg_roles WHERE rolname = $2),
-  coalesce((SELECT pg_has_role(oid, 'MEMBER') FROM pg_roles WHERE rolname = $2), false) FROM pg_roles WHERE rolname = current_user`
-		if err := c.QueryRow(ctx, state, t.name, modelRole).Scan(&exists, &superuser, &role, &member); err != nil {
+		var exists bool
+		if err := c.QueryRow(ctx, "SELECT EXISTS (SELECT FROM pg_database WHERE datname = $1)", t.name).Scan(&exists); err != nil {
 			return translate(err, "looking for the template")
 		}
 		if exists {
 			return nil
 		}
-		var roles []string
-		if !role {
-			roles = append(roles, "CREATE ROLE "+ident(modelRole)+" NOLOGIN", "COMMENT ON ROLE "+ident(modelRole)+" IS 'owns what is in the templates of Kontor'")
-		}
-		if !member && !superuser {
-			roles = append(roles, "GRANT "+ident(modelRole)+" TO CURRENT_USER")
-		}
-		if len(roles) > 0 {
-			if err := run(ctx, c, roles...); err != nil {
-				return translate(err, "making the role %q", modelRole)
-			}
+		if err := ensureModelRole(ctx, c); err != nil {
+			return err
 		}
 		unfinished := t.name + "_new"
 		if err := run(ctx, c, "DROP DATABASE IF EXISTS "+ident(unfinished)+" WITH (FORCE)"); err != nil {
@@ -104,6 +93,22 @@ func (s *Servers) makeTemplate(ctx context.Context, conn secret.Connection, t te
 			"ALTER DATABASE "+ident(unfinished)+" RENAME TO "+ident(t.name),
 		), "finishing the template")
 	})
+}
+
+// ensureModelRole makes the role that owns what is in the templates, and us a member
+// of it. It is shared by all templates of the server, so one after the other looks.
+func ensureModelRole(ctx context.Context, c *pgx.Conn) error {
+	role := ident(modelRole)
+	err := run(ctx, c, "SELECT pg_advisory_xact_lock(hashtext("+quoted(modelRole)+"))", `DO $$ BEGIN
+IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = `+quoted(modelRole)+`) THEN
+  CREATE ROLE `+role+` NOLOGIN;
+  COMMENT ON ROLE `+role+` IS 'owns what is in the templates of Kontor';
+END IF;
+IF NOT pg_has_role(`+quoted(modelRole)+`, 'MEMBER') THEN
+  GRANT `+role+` TO CURRENT_USER;
+END IF;
+END $$`)
+	return translate(err, "making the role %q", modelRole)
 }
 
 // fillTemplate makes what is in the template, as the role that owns it there.

@@ -20,8 +20,6 @@ func number(text string) decimal.Decimal {
 	return d
 }
 
-func ptr[T any](v T) *T { return &v }
-
 func TestAFieldReadsWhatItsTypeAllowsAndRefusesTheRest(t *testing.T) {
 	t.Parallel()
 	options := []schema.Option{{Key: "gold"}, {Key: "silver"}}
@@ -45,12 +43,12 @@ func TestAFieldReadsWhatItsTypeAllowsAndRefusesTheRest(t *testing.T) {
 		"an integer that JSON readers break":    {schema.Field{Type: schema.TypeInteger}, `9007199254740993`, nil, "must be at most"},
 		"an integer below its least":            {schema.Field{Type: schema.TypeInteger, Min: "1"}, `0`, nil, "must be at least 1"},
 		"a decimal":                             {schema.Field{Type: schema.TypeDecimal}, `0.1`, number("0.1"), ""},
-		"a decimal with too many digits behind": {schema.Field{Type: schema.TypeDecimal, Scale: ptr(1)}, `0.12`, nil, "at most 1 digits"},
+		"a decimal with too many digits behind": {schema.Field{Type: schema.TypeDecimal, Scale: new(1)}, `0.12`, nil, "at most 1 digits"},
 		"a number with an exponent":             {schema.Field{Type: schema.TypeDecimal}, `1e999999999`, nil, "decimal notation"},
 		"not a number":                          {schema.Field{Type: schema.TypeDecimal}, `"NaN"`, nil, "decimal notation"},
-		"a whole amount":                        {schema.Field{Type: schema.TypeMoney, Scale: ptr(0), Min: "1"}, `"1054"`, number("1054"), ""},
-		"an amount of nothing":                  {schema.Field{Type: schema.TypeMoney, Scale: ptr(0), Min: "1"}, `0`, nil, "must be at least 1"},
-		"an amount with a fraction":             {schema.Field{Type: schema.TypeMoney, Scale: ptr(0), Min: "1"}, `1.5`, nil, "must be a whole number"},
+		"a whole amount":                        {schema.Field{Type: schema.TypeMoney, Scale: new(0), Min: "1"}, `"1054"`, number("1054"), ""},
+		"an amount of nothing":                  {schema.Field{Type: schema.TypeMoney, Scale: new(0), Min: "1"}, `0`, nil, "must be at least 1"},
+		"an amount with a fraction":             {schema.Field{Type: schema.TypeMoney, Scale: new(0), Min: "1"}, `1.5`, nil, "must be a whole number"},
 		"an amount that no column holds":        {schema.Field{Type: schema.TypeMoney}, `"99999999999999999"`, nil, "must be at most"},
 		"a percentage":                          {schema.Field{Type: schema.TypePercent}, `12.5`, number("12.5"), ""},
 		"a boolean":                             {schema.Field{Type: schema.TypeBoolean}, `true`, true, ""},
@@ -110,7 +108,7 @@ func TestValuesOfTheDatabaseBecomeExactJSON(t *testing.T) {
 		text  string
 		want  string
 	}{
-		"an amount without digits behind the point":   {schema.Field{Type: schema.TypeMoney, Scale: ptr(0)}, "1054.0000", `"1054"`},
+		"an amount without digits behind the point":   {schema.Field{Type: schema.TypeMoney, Scale: new(0)}, "1054.0000", `"1054"`},
 		"an amount with the usual two":                {schema.Field{Type: schema.TypeMoney}, "1054.5000", `"1054.50"`},
 		"a decimal without the zeros of its column":   {schema.Field{Type: schema.TypeDecimal}, "0.100000", `"0.1"`},
 		"a whole decimal":                             {schema.Field{Type: schema.TypeDecimal}, "100.000000", `"100"`},
@@ -239,12 +237,12 @@ func TestDefinitionsThatContradictThemselvesAreRefused(t *testing.T) {
 		"bounds the wrong way round":      {schema.Field{Type: schema.TypeInteger, Min: "2", Max: "1"}, "min"},
 		"a bound that is no number":       {schema.Field{Type: schema.TypeDecimal, Max: "many"}, "max"},
 		"a relation to nothing":           {schema.Field{Type: schema.TypeRelation}, "target"},
-		"a default that the type refuses": {schema.Field{Type: schema.TypeInteger, Default: ptr("x")}, "default"},
+		"a default that the type refuses": {schema.Field{Type: schema.TypeInteger, Default: new("x")}, "default"},
 		"a unique boolean":                {schema.Field{Type: schema.TypeBoolean, Unique: true}, "unique"},
 		"an unknown type":                 {schema.Field{Type: "wat"}, "type"},
 		"the type of a system field":      {schema.Field{Type: schema.TypeID}, "type"},
 		"a text of a million characters":  {schema.Field{Type: schema.TypeText, Length: 1_000_000}, "length"},
-		"a scale over the precision":      {schema.Field{Type: schema.TypeDecimal, Precision: 2, Scale: ptr(3)}, "scale"},
+		"a scale over the precision":      {schema.Field{Type: schema.TypeDecimal, Precision: 2, Scale: new(3)}, "scale"},
 	} {
 		problems := schema.CheckField(&c.field)
 		if len(problems) == 0 || problems[0].Path != c.path {

@@ -45,7 +45,7 @@ func (c Connection) As(user, password string) Connection {
 func (c Connection) URL() string {
 	u := url.URL{Scheme: "postgres", User: url.UserPassword(c.User, c.Password), Path: "/" + c.Database}
 	query := url.Values{}
-	if len(c.Host) > 0 && c.Host[0] == '/' {
+	if strings.HasPrefix(c.Host, "/") {
 		query.Set("host", c.Host)
 		query.Set("port", strconv.Itoa(c.Port))
 	} else {

@@ -46,33 +46,42 @@ func HashPassword(password string) (string, error) {
 // as much time as a real one and never fits, so that the answer does not tell
 // whether there is such a user.
 func VerifyPassword(hash, password string) bool {
-	salt, key, memory, time, threads, err := parseHash(hash)
+	parsed, err := parseHash(hash)
 	if err != nil || len(password) > MaxPassword {
-		salt, key, memory, time, threads = make([]byte, saltLength), nil, argonMemory, argonTime, argonThreads
+		parsed = parsedHash{salt: make([]byte, saltLength), memory: argonMemory, time: argonTime, threads: argonThreads}
 		password = ""
 	}
-	got := argon2.IDKey([]byte(password), salt, time, memory, threads, argonKey)
-	return len(key) == argonKey && subtle.ConstantTimeCompare(got, key) == 1
+	got := argon2.IDKey([]byte(password), parsed.salt, parsed.time, parsed.memory, parsed.threads, argonKey)
+	return len(parsed.key) == argonKey && subtle.ConstantTimeCompare(got, parsed.key) == 1
 }
 
-func parseHash(hash string) (salt, key []byte, memory, time uint32, threads uint8, err error) {
+// parsedHash is an encoded hash in its parts.
+type parsedHash struct {
+	salt, key    []byte
+	memory, time uint32
+	threads      uint8
+}
+
+func parseHash(hash string) (parsedHash, error) {
+	var p parsedHash
 	parts := strings.Split(hash, "$")
 	if len(parts) != 6 || parts[1] != "argon2id" || parts[2] != fmt.Sprintf("v=%d", argon2.Version) {
-		return nil, nil, 0, 0, 0, errors.New("not an argon2id hash")
+		return p, errors.New("not an argon2id hash")
 	}
-	if _, err = fmt.Sscanf(parts[3], "m=%d,t=%d,p=%d", &memory, &time, &threads); err != nil {
-		return nil, nil, 0, 0, 0, fmt.Errorf("reading the hash's parameters: %w", err)
+	if _, err := fmt.Sscanf(parts[3], "m=%d,t=%d,p=%d", &p.memory, &p.time, &p.threads); err != nil {
+		return p, fmt.Errorf("reading the hash's parameters: %w", err)
 	}
-	if memory > 1<<20 || time > 64 || time == 0 || threads == 0 {
-		return nil, nil, 0, 0, 0, errors.New("the hash's parameters are out of bounds")
+	if p.memory > 1<<20 || p.time > 64 || p.time == 0 || p.threads == 0 {
+		return p, errors.New("the hash's parameters are out of bounds")
 	}
-	if salt, err = base64.RawStdEncoding.DecodeString(parts[4]); err != nil {
-		return nil, nil, 0, 0, 0, fmt.Errorf("reading the salt: %w", err)
+	var err error
+	if p.salt, err = base64.RawStdEncoding.DecodeString(parts[4]); err != nil {
+		return p, fmt.Errorf("reading the salt: %w", err)
 	}
-	if key, err = base64.RawStdEncoding.DecodeString(parts[5]); err != nil {
-		return nil, nil, 0, 0, 0, fmt.Errorf("reading the key: %w", err)
+	if p.key, err = base64.RawStdEncoding.DecodeString(parts[5]); err != nil {
+		return p, fmt.Errorf("reading the key: %w", err)
 	}
-	return salt, key, memory, time, threads, nil
+	return p, nil
 }
 
 // NewPassword is a random password of 24 letters and digits (142 bits).

@@ -88,7 +88,11 @@ func Conforms(g gomega.Gomega, obj crmv1.Object, secrets ...string) {
 			want = Failed
 		}
 		g.Expect(ProgressOf(obj)).To(gomega.Equal(want), "%s: kstatus decides as the conditions say", name)
-		g.Expect(ready.Status == metav1.ConditionTrue).To(gomega.Equal(want == Current), "%s: Ready and kstatus agree", name)
+		if want == Current {
+			g.Expect(ready.Status).To(gomega.Equal(metav1.ConditionTrue), "%s: Ready and kstatus agree", name)
+		} else {
+			g.Expect(ready.Status).NotTo(gomega.Equal(metav1.ConditionTrue), "%s: Ready and kstatus agree", name)
+		}
 	}
 }
 

@@ -66,7 +66,7 @@ func Pipeline(namespace, name string, modify ...func(*crmv1.Pipeline)) *crmv1.Pi
 // DatabaseServer is the server at a connection, without TLS, with its admin Secret of the same name.
 func DatabaseServer(name string, at secret.Connection, modify ...func(*crmv1.DatabaseServer)) *crmv1.DatabaseServer {
 	s := &crmv1.DatabaseServer{ObjectMeta: metav1.ObjectMeta{Name: name}}
-	s.Spec.Address = crmv1.DatabaseAddress{Host: at.Host, Port: int32(at.Port), SSLMode: crmv1.SSLDisable, Database: "postgres"} //nolint:gosec // a port
+	s.Spec.Address = crmv1.DatabaseAddress{Host: at.Host, Port: int32(at.Port), SSLMode: crmv1.SSLDisable, Database: "postgres"}
 	s.Spec.AdminSecretRef.Name = name
 	return built(s, modify)
 }
