@@ -65,8 +65,7 @@ func TestProvisioningConvergesWhereverItIsBrokenOff(t *testing.T) {
 			sent := &statements{allow: -1}
 			databases := provision.NewDatabases(newServers(t, provision.Options{Tracer: sent}))
 			// Its own model, so that the making of the template is broken off too.
-			model := standard(t)
-			model.Objects[0].Fields[0].Length = 40 + len(name)
+			model := ownModel(t)
 			id := identity(t)
 			failed := 0
 			for n := 0; ; n++ {
@@ -98,8 +97,7 @@ func TestATemplateThatIsBrokenOffIsMadeAnew(t *testing.T) {
 	t.Parallel()
 	server, sent := limitedAdmin(t), &statements{allow: -1}
 	databases := provision.NewDatabases(newServers(t, provision.Options{Tracer: sent}))
-	model, id := standard(t), identity(t)
-	model.Objects[0].Fields[0].Length = 77
+	model, id := ownModel(t), identity(t)
 	broken := 0
 	for n := 0; ; n++ {
 		sent.reset(n)
@@ -145,8 +143,7 @@ func TestTenantsCannotUseEachOthersDatabases(t *testing.T) {
 			logins = append(logins, login)
 		}
 	}
-	stranger := admin(t).As("stranger", "strange")
-	mustExec(t, connect(t, admin(t)), "CREATE ROLE stranger LOGIN PASSWORD 'strange'")
+	stranger := ordinary(t)
 	for i, login := range logins {
 		connect(t, login) // its own
 		other := logins[(i+2)%4]

@@ -46,8 +46,7 @@ func TestErrorsQuoteNoRows(t *testing.T) {
 func TestTwoProcessesMakeATemplateOnce(t *testing.T) {
 	t.Parallel()
 	server := limitedAdmin(t)
-	model := standard(t)
-	model.Objects[0].Fields[0].Length = 66
+	model := ownModel(t)
 	sent := &statements{allow: -1}
 	var group sync.WaitGroup
 	for range 3 { // each with connections and locks of its own, as processes have

@@ -32,6 +32,20 @@ var admins atomic.Int64
 // firstTemplate makes a template, and with it the role that all admins of a server share.
 var firstTemplate sync.Once
 
+// ordinary is a role that may do nothing special.
+func ordinary(t *testing.T) secret.Connection {
+	t.Helper()
+	name := fmt.Sprintf("ordinary_%d", admins.Add(1))
+	mustExec(t, connect(t, admin(t)), "CREATE ROLE "+name+" LOGIN PASSWORD 'secret'")
+	return admin(t).As(name, "secret")
+}
+
+// ownModel is a standard model whose template no other test makes.
+func ownModel(t *testing.T) *schema.Schema {
+	t.Helper()
+	return standard(t, func(s *schema.Schema) { s.Objects[0].Fields[0].Length = 1000 + int(admins.Add(1)) })
+}
+
 // limitedAdmin is a role that may make databases and roles, and nothing else.
 func limitedAdmin(t *testing.T) secret.Connection {
 	t.Helper()
