@@ -189,62 +189,6 @@ func planDocument(p *plan.Plan) ([]byte, error) {
 	return document, nil
 }
 
-// monthsAhead is how many months the history has partitions for, beside the current one.
-const monthsAhead = 3
-
-// EnsurePartitions makes the partitions of the history for this month and the next
-// three. Rows that fell into the default one meanwhile move to their own.
-func (s *Schemas) EnsurePartitions(ctx context.Context, database secret.Connection) (bool, error) {
-	now := s.servers.options.Clock().UTC()
-	first := time.Date(now.Year(), now.Month(), 1, 0, 0, 0, 0, time.UTC)
-	var names []string
-	months := map[string]time.Time{}
-	for ahead := range monthsAhead + 1 {
-		month := first.AddDate(0, ahead, 0)
-		name := "history_" + month.Format("2006_01")
-		names, months[name] = append(names, name), month
-	}
-	made := false
-	err := s.asOwner(ctx, database, session{}, func(ctx context.Context, c *pgx.Conn) error {
-		const missing = `SELECT name FROM unnest($1::text[]) AS wanted(name)
-WHERE NOT EXISTS (SELECT FROM pg_inherits i JOIN pg_class p ON p.oid = i.inhrelid
-  WHERE i.inhparent = 'kontor.history'::regclass AND p.relname = wanted.name) ORDER BY name`
-		rows, err := c.Query(ctx, missing, names)
-		if err != nil {
-			return translate(err, "looking for the history's partitions in %q", database.Database)
-		}
-		lacking, err := pgx.CollectRows(rows, pgx.RowTo[string])
-		if err != nil {
-			return translate(err, "looking for the history's partitions in %q", database.Database)
-		}
-		if len(lacking) == 0 {
-			return nil
-		}
-		var statements []string
-		for _, name := range lacking {
-			statements = append(statements, partition(name, months[name])...)
-		}
-		if err := s.servers.retryLocks(ctx, func() error { return run(ctx, c, statements...) }); err != nil {
-			return translate(err, "making the history's partitions in %q", database.Database)
-		}
-		made = true
-		return nil
-	})
-	return made, err
-}
-
-func partition(name string, month time.Time) []string {
-	table, parent := ident(schema.PlatformSchema)+"."+ident(name), ident(schema.PlatformSchema)+"."+ident("history")
-	rest := ident(schema.PlatformSchema) + "." + ident("history_default")
-	from, to := quoted(month.Format(time.RFC3339)), quoted(month.AddDate(0, 1, 0).Format(time.RFC3339))
-	return []string{
-		"DROP TABLE IF EXISTS " + table, // not a partition, so nothing of ours
-		"CREATE TABLE " + table + " (LIKE " + parent + " INCLUDING DEFAULTS INCLUDING CONSTRAINTS INCLUDING INDEXES)",
-		"WITH moved AS (DELETE FROM " + rest + " WHERE at >= " + from + " AND at < " + to + " RETURNING *) INSERT INTO " + table + " SELECT * FROM moved",
-		"ALTER TABLE " + parent + " ATTACH PARTITION " + table + " FOR VALUES FROM (" + from + ") TO (" + to + ")",
-	}
-}
-
 // HasAdministrator says whether somebody can sign in as administrator.
 func (s *Schemas) HasAdministrator(ctx context.Context, database secret.Connection) (bool, error) {
 	var has bool

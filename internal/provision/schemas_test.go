@@ -104,6 +104,17 @@ func TestPartitionsOfTheHistoryAreMadeAheadOnce(t *testing.T) {
 	}
 }
 
+func TestACloneHasTheNextPartitionsAlready(t *testing.T) {
+	t.Parallel()
+	servers, server, id := newServers(t, provision.Options{}), limitedAdmin(t), identity(t)
+	if err := provision.NewDatabases(servers).Ensure(t.Context(), server, id, ownModel(t)); err != nil {
+		t.Fatal(err)
+	}
+	if made, err := provision.NewSchemas(servers).EnsurePartitions(t.Context(), server.In(id.Database())); err != nil || made {
+		t.Errorf("made %t, %v", made, err)
+	}
+}
+
 func TestTheFirstAdministratorIsMadeOnce(t *testing.T) {
 	t.Parallel()
 	servers := newServers(t, provision.Options{})

@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -133,6 +134,11 @@ func (s *Servers) fillTemplate(ctx context.Context, conn secret.Connection, t te
 		return err
 	}
 	statements := slices.Concat([]string{"SET LOCAL ROLE " + ident(modelRole)}, t.statements)
+	// The history's next partitions come with the clone; when the template has grown old, the tenants make theirs.
+	months := partitionsAt(s.options.Clock())
+	for _, name := range slices.Sorted(maps.Keys(months)) {
+		statements = append(statements, partition(name, months[name])...)
+	}
 	if err := run(ctx, c, statements...); err != nil {
 		return translate(err, "making the standard tables")
 	}
