@@ -2,6 +2,7 @@ package crm
 
 import (
 	"context"
+	"errors"
 	"slices"
 	"strconv"
 
@@ -45,7 +46,7 @@ func (r *Records) List(ctx context.Context, request query.ListRequest) (*Page, e
 		return nil
 	})
 	if err != nil {
-		return nil, err
+		return nil, explainRead(err)
 	}
 	page.Items = append(page.Items, ']')
 	if list.Count != nil {
@@ -64,9 +65,20 @@ func (r *Records) count(ctx context.Context, statement query.Statement) (*int64,
 		return err
 	})
 	if err != nil {
-		return nil, err
+		return nil, explainRead(err)
 	}
 	return &count, nil
+}
+
+// explainRead puts down to the filter what the database could not compute: a
+// division by zero, a number that is too great. The records themselves are sound.
+func explainRead(err error) error {
+	if refusal, ok := errors.AsType[*ConstraintError](err); ok && refusal.Kind == ConstraintRange {
+		return &fault.Error{Kind: fault.Malformed, Cause: err, Violations: []fault.Violation{
+			{Path: "filter", Message: "cannot be computed for some of the records: a division by zero, or a number that is too great"},
+		}}
+	}
+	return err
 }
 
 // Get is one live record with the fields of those names; no names are all fields.

@@ -151,6 +151,9 @@ func logRequest(log *slog.Logger, r *http.Request, noted *notes, w *recorder, to
 	}
 	if w.status >= http.StatusInternalServerError {
 		level = slog.LevelError
+		if r.Context().Err() != nil {
+			level = slog.LevelInfo // the client did not wait for the answer
+		}
 		facts = append(facts, "error", withCause(noted.failed))
 	}
 	log.Log(r.Context(), level, "Answered a request", facts...)

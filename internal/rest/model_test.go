@@ -6,8 +6,6 @@ import (
 	"github.com/kontor-crm/kontor/internal/schema"
 )
 
-func ptr[T any](v T) *T { return &v }
-
 func field(name string, kind schema.TypeName, edits ...func(*schema.Field)) *schema.Field {
 	f := &schema.Field{Identity: name, Name: name, Column: name, Type: kind, Source: "standard"}
 	for _, edit := range edits {

@@ -238,3 +238,15 @@ func TestACursorOfOneTenantIsNoneAtAnother(t *testing.T) {
 	}
 	other.get("/api/v1/records/customer?limit=1&after="+next).is(http.StatusBadRequest).names("after", "")
 }
+
+func TestAFilterThatCannotBeComputedIs400(t *testing.T) {
+	t.Parallel()
+	u := newOrganisation(t).signedIn(t)
+	u.create("customer", map[string]any{"name": "A", "employees": 0, "revenue": "999999"})
+	for _, filter := range []string{`1 / employees > 1`, `employees % employees == 0`} {
+		r := u.get("/api/v1/records/customer?count=exact&filter=" + url.QueryEscape(filter))
+		if r.status != http.StatusOK && r.status != http.StatusBadRequest {
+			t.Errorf("%s: status %d: %s", filter, r.status, r.body)
+		}
+	}
+}
