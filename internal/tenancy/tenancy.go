@@ -31,12 +31,11 @@ const (
 const (
 	defaultIdleAfter = time.Minute
 	defaultMaxOpen   = 500
-	// retryEvery is how long a tenant waits that could not be loaded.
-	retryEvery = 5 * time.Second
+	checkIdleEvery   = 5 * time.Second
 	// openTimeout bounds the work of opening and reloading, whoever waits for it.
 	openTimeout = 15 * time.Second
 	// loaders is the number of tenants that are loaded at once after changes of the directory.
-	loaders = 4
+	loaders = 8
 )
 
 // ReasonSchemaMoved is the reason of a fault of the database that says: the
@@ -113,9 +112,8 @@ type Tenants[D Database] struct {
 
 	mu      sync.Mutex
 	open    map[string]*Tenant[D]
-	changed map[string]bool
+	changed *queue
 	closed  bool
-	wake    chan struct{}
 }
 
 // New serves nothing yet; Run must run beside the requests.
@@ -129,9 +127,7 @@ func New[D Database](config Config[D]) *Tenants[D] {
 	if config.RenewEvery == 0 {
 		config.RenewEvery = RenewEvery
 	}
-	return &Tenants[D]{
-		config: config, open: map[string]*Tenant[D]{}, changed: map[string]bool{}, wake: make(chan struct{}, 1),
-	}
+	return &Tenants[D]{config: config, open: map[string]*Tenant[D]{}, changed: newQueue()}
 }
 
 // Model is a tenant's schema in use. It never changes.
@@ -276,30 +272,40 @@ func (t *Tenants[D]) closeIdle() {
 
 // Changed says that the directory's entry of the tenant is new, different or
 // gone. The tenant is looked at soon; the caller does not wait.
-func (t *Tenants[D]) Changed(key string) {
-	t.mu.Lock()
-	t.changed[key] = true
-	t.mu.Unlock()
-	select {
-	case t.wake <- struct{}{}:
-	default:
-	}
-}
+func (t *Tenants[D]) Changed(key string) { t.changed.add(key) }
 
 // Run takes up changes and closes idle tenants until ctx ends; then it closes all.
 func (t *Tenants[D]) Run(ctx context.Context) error {
-	idle := time.NewTicker(min(t.config.IdleAfter, retryEvery))
-	defer idle.Stop()
 	defer t.closeAll()
+	var workers sync.WaitGroup
+	for range loaders {
+		workers.Go(func() { t.takeUp(ctx) })
+	}
+	defer workers.Wait()
+	idle := time.NewTicker(min(t.config.IdleAfter, checkIdleEvery))
+	defer idle.Stop()
 	for {
 		select {
 		case <-ctx.Done():
 			return nil
 		case <-idle.C:
 			t.closeIdle()
-		case <-t.wake:
 		}
-		t.takeUp(ctx)
+	}
+}
+
+// takeUp loads what has changed. A tenant that cannot be loaded does not keep the others waiting.
+func (t *Tenants[D]) takeUp(ctx context.Context) {
+	for {
+		key, ok := t.changed.take(ctx)
+		if !ok {
+			return
+		}
+		err := t.follow(ctx, key)
+		retry := t.changed.done(key, err != nil)
+		if err != nil && ctx.Err() == nil {
+			t.config.Log.WarnContext(ctx, "A tenant could not be loaded", "tenant", key, "error", err, "retryAfter", retry)
+		}
 	}
 }
 
@@ -320,37 +326,6 @@ func (t *Tenants[D]) closeAll() {
 	for _, tenant := range t.open {
 		t.retire(tenant)
 	}
-}
-
-// takeUp loads what has changed, a few tenants at a time. What fails is tried again with the next tick.
-func (t *Tenants[D]) takeUp(ctx context.Context) {
-	t.mu.Lock()
-	keys := make([]string, 0, len(t.changed))
-	for key := range t.changed {
-		keys = append(keys, key)
-	}
-	clear(t.changed)
-	t.mu.Unlock()
-
-	queue := make(chan string)
-	var group sync.WaitGroup
-	for range min(loaders, len(keys)) {
-		group.Go(func() {
-			for key := range queue {
-				if err := t.follow(ctx, key); err != nil && ctx.Err() == nil {
-					t.config.Log.WarnContext(ctx, "A tenant could not be loaded; it will be tried again", "tenant", key, "error", err)
-					t.mu.Lock()
-					t.changed[key] = true
-					t.mu.Unlock()
-				}
-			}
-		})
-	}
-	for _, key := range keys {
-		queue <- key
-	}
-	close(queue)
-	group.Wait()
 }
 
 // follow brings one tenant to what the directory says, and acknowledges its revision.

@@ -423,3 +423,31 @@ func TestStoppingClosesAllAndServesNoMore(t *testing.T) {
 		t.Errorf("after the end: %v", err)
 	}
 }
+
+func TestATenantThatCannotBeLoadedDoesNotKeepOthersWaitingAndComesAgain(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	broken := newDatabase(1)
+	broken.away = errors.New("away")
+	w.next = func(key string) *fakeDatabase {
+		if key == "broken" {
+			d := newDatabase(1)
+			d.away = broken.away
+			return d
+		}
+		return newDatabase(1)
+	}
+	w.directory.put("broken", 1, "")
+	w.Changed("broken")
+	for _, key := range []string{"a", "b", "c", "d", "e", "f", "g", "h", "i", "j"} {
+		w.directory.put(key, 1, "")
+		w.Changed(key)
+	}
+	for _, key := range []string{"a", "j"} {
+		eventually(t, func() bool { return w.directory.acked(key) == 1 })
+	}
+	w.mu.Lock()
+	broken.away = nil
+	w.mu.Unlock()
+	eventually(t, func() bool { return w.directory.acked("broken") == 1 })
+}
