@@ -208,6 +208,24 @@ var _ = Describe("A tenant", func() {
 		Expect(query(ctx, "postgres", "SELECT count(*)::text FROM pg_database WHERE datname = $1", databaseOf("test", acme))).To(Equal("1"))
 	})
 
+	It("tells its reporting tools where the server went", func(ctx SpecContext) {
+		name := "moving-" + namespace
+		moving := addServer(ctx, name, admin(), func(s *crmv1.DatabaseServer) { s.Spec.AllowedNamespaces = []string{namespace} })
+		DeferCleanup(func(ctx SpecContext) { remove(ctx, moving) })
+		acme := gen.Tenant(namespace, "acme", gen.TenantServer(name))
+		create(ctx, acme)
+		becomesReady(ctx, acme)
+		before := secretOf(ctx, namespace, acme.Status.BISecret)
+		Expect(kube.Get(ctx, client.ObjectKeyFromObject(moving), moving)).To(Succeed())
+		moving.Spec.Address.Host = "localhost"
+		Expect(kube.Update(ctx, moving)).To(Succeed())
+		Eventually(ctx, func() string { return string(secretOf(ctx, namespace, acme.Status.BISecret).Data["host"]) }).Should(Equal("localhost"))
+		after := secretOf(ctx, namespace, acme.Status.BISecret)
+		Expect(after.Data["password"]).To(Equal(before.Data["password"]))
+		Expect(connectAs(ctx, after, acme.Status.Database.Name)).To(Succeed())
+		remove(ctx, acme)
+	})
+
 	It("goes although the Secret of its server is gone", func(ctx SpecContext) {
 		name := "lost-" + namespace
 		lost := addServer(ctx, name, admin(), func(s *crmv1.DatabaseServer) { s.Spec.AllowedNamespaces = []string{namespace} })

@@ -1,8 +1,10 @@
 package tenant
 
 import (
+	"bytes"
 	"context"
 	"fmt"
+	"maps"
 	"strconv"
 	"strings"
 
@@ -11,6 +13,7 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
+	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/controller/controllerutil"
 
 	crmv1 "github.com/kontor-crm/kontor/api/v1alpha1"
@@ -118,21 +121,40 @@ func (r *run) administrator(ctx context.Context) error {
 }
 
 // reporting makes the read-only login for reporting tools. Without the Secret
-// nobody knows its password, so a lost Secret is written again with a new one.
+// nobody knows its password, so a lost Secret is written again with a new one;
+// when the server moves, the Secret follows and keeps the password.
 func (r *run) reporting(ctx context.Context) error {
 	r.tenant.Status.BISecret = r.reportingSecret()
-	_, err := r.ensureSecret(ctx, r.reportingSecret(), func() (map[string][]byte, error) {
+	kept, err := r.ensureSecret(ctx, r.reportingSecret(), func() (map[string][]byte, error) {
 		connection, err := r.Databases.Login(ctx, r.admin, r.id, RoleReporting, secret.NewPassword())
 		if err != nil {
 			return nil, fmt.Errorf("setting the reporting login: %w", err)
 		}
-		return map[string][]byte{
-			"host": []byte(connection.Host), "port": []byte(strconv.Itoa(connection.Port)), "dbname": []byte(connection.Database),
-			"username": []byte(connection.User), "password": []byte(connection.Password),
-			"sslmode": []byte(connection.SSLMode), "uri": []byte(connection.URL()),
-		}, nil
+		return reportingData(connection), nil
 	})
-	return err
+	if err != nil {
+		return err
+	}
+	at := r.admin.In(r.id.Database()).As(string(kept.Data["username"]), string(kept.Data["password"]))
+	wanted := reportingData(at)
+	if maps.EqualFunc(kept.Data, wanted, bytes.Equal) {
+		return nil
+	}
+	before := kept.DeepCopy()
+	kept.Data = wanted
+	if err := r.Client.Patch(ctx, kept, client.MergeFrom(before)); err != nil {
+		return fmt.Errorf("writing Secret %q: %w", kept.Name, err)
+	}
+	return nil
+}
+
+// reportingData is a connection in the keys that reporting tools know from libpq.
+func reportingData(connection secret.Connection) map[string][]byte {
+	return map[string][]byte{
+		"host": []byte(connection.Host), "port": []byte(strconv.Itoa(connection.Port)), "dbname": []byte(connection.Database),
+		"username": []byte(connection.User), "password": []byte(connection.Password),
+		"sslmode": []byte(connection.SSLMode), "uri": []byte(connection.URL()),
+	}
 }
 
 // ensureSecret reads a Secret of the tenant's namespace, or makes it.

@@ -72,6 +72,7 @@ func (c *Controller) SetupWithManager(m ctrl.Manager) error {
 		Watches(&crmv1.CustomField{}, handler.EnqueueRequestsFromMapFunc(c.tenantsOf), changed).
 		Watches(&crmv1.Pipeline{}, handler.EnqueueRequestsFromMapFunc(c.tenantsOf), changed).
 		Watches(&crmv1.DatabaseServer{}, handler.EnqueueRequestsFromMapFunc(c.unsettled)).
+		Watches(&crmv1.DatabaseServer{}, handler.EnqueueRequestsFromMapFunc(c.residents), changed).
 		WithOptions(controller.Options{MaxConcurrentReconciles: max(c.Settings.Concurrency, 4)}).
 		Complete(c)
 }
@@ -199,6 +200,15 @@ func (c *Controller) unsettled(ctx context.Context, _ client.Object) []ctrl.Requ
 		}
 		return true
 	})
+}
+
+// residents are the tenants whose database is on a server that changed: its address may be another one.
+func (c *Controller) residents(ctx context.Context, server client.Object) []ctrl.Request {
+	var tenants crmv1.TenantList
+	if err := c.Client.List(ctx, &tenants); err != nil {
+		return nil
+	}
+	return requestsFor(tenants.Items, func(tenant *crmv1.Tenant) bool { return tenant.Status.Database.Server == server.GetName() })
 }
 
 func requestsFor(tenants []crmv1.Tenant, wanted func(*crmv1.Tenant) bool) []ctrl.Request {

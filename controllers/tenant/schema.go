@@ -15,6 +15,7 @@ import (
 	"github.com/kontor-crm/kontor/internal/plan"
 	"github.com/kontor-crm/kontor/internal/reconcile"
 	"github.com/kontor-crm/kontor/internal/schema"
+	"github.com/kontor-crm/kontor/internal/secret"
 )
 
 // schema is the only writer of tables: it waits until the namespace's resources
@@ -35,17 +36,29 @@ func (r *run) schema(ctx context.Context) (reconcile.Result, error) {
 	}
 	decided := decide(r.tenant, gathered, applied, live)
 	r.tenant.Status.Schema = decided.status()
-	if !decided.plan.Empty() {
-		err = r.apply(ctx, decided, database)
-	} else if _, err = r.Schemas.EnsurePartitions(ctx, database); err != nil {
-		err = fmt.Errorf("making the history's partitions: %w", err)
-	}
-	r.Verdicts.Set(r.tenant.Namespace, decided.verdicts(err == nil))
+	err = r.carryOut(ctx, decided, database)
+	r.Verdicts.Set(r.tenant.Namespace, decided.verdicts(err == nil && len(decided.stuck) == 0))
 	if err != nil {
 		return reconcile.Result{}, err
 	}
-	r.tenant.Status.Schema.Revision, r.tenant.Status.Schema.Digest = r.applied.Revision, r.applied.Digest()
+	if r.applied != nil {
+		r.tenant.Status.Schema.Revision, r.tenant.Status.Schema.Digest = r.applied.Revision, r.applied.Digest()
+	}
 	return decided.result(), nil
+}
+
+// carryOut applies what was decided, if anything.
+func (r *run) carryOut(ctx context.Context, decided *decision, database secret.Connection) error {
+	switch {
+	case len(decided.stuck) > 0:
+		return nil // a refused change that no resource can be held back for: nothing is half done
+	case !decided.plan.Empty():
+		return r.apply(ctx, decided, database)
+	}
+	if _, err := r.Schemas.EnsurePartitions(ctx, database); err != nil {
+		return fmt.Errorf("making the history's partitions: %w", err)
+	}
+	return nil
 }
 
 // gather reads all configuration of the namespace.
