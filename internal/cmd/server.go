@@ -97,6 +97,8 @@ func (o *serverOptions) run(ctx context.Context, system secret.Connection, key [
 			return databases.Open(ctx, connection)
 		},
 		Cursors: cursors, Server: name, Clock: time.Now, Log: logger,
+		// An open tenant holds a connection.
+		MaxOpen: o.connections,
 	})
 	list.OnChange(tenants.Changed)
 	metrics := prometheus.NewRegistry()

@@ -20,7 +20,7 @@ import (
 
 // The defaults of Options.
 const (
-	defaultConnections       = 100
+	defaultConnections       = 80
 	defaultTenantConnections = 6
 	defaultStatementTimeout  = 30 * time.Second
 )
@@ -28,14 +28,14 @@ const (
 const (
 	connectTimeout = 5 * time.Second
 	// idleAfter is short: a tenant that nobody asks for holds no connection.
-	idleAfter   = 30 * time.Second
-	checkEvery  = 10 * time.Second
+	idleAfter   = 10 * time.Second
+	checkEvery  = 5 * time.Second
 	lockTimeout = 10 * time.Second
 )
 
 // Options bound what a process takes of its databases.
 type Options struct {
-	// Connections is the most that are in use at once over all tenants; 0 is 100.
+	// Connections is the most that are in use at once over all tenants; 0 is 80.
 	Connections int
 	// TenantConnections is the most that one tenant holds; 0 is 6.
 	TenantConnections int

@@ -30,7 +30,7 @@ const (
 // The defaults of Config.
 const (
 	defaultIdleAfter = time.Minute
-	defaultMaxOpen   = 500
+	defaultMaxOpen   = 80
 	checkIdleEvery   = 5 * time.Second
 	// openTimeout bounds the work of opening and reloading, whoever waits for it.
 	openTimeout = 15 * time.Second
@@ -100,7 +100,7 @@ type Config[D Database] struct {
 	// IdleAfter is how long a tenant stays open without a request; 0 is a minute.
 	IdleAfter time.Duration
 	// MaxOpen bounds the open tenants; over it the one closes that was not asked for
-	// longest. 0 is 500.
+	// longest. Each holds a connection. 0 is 80.
 	MaxOpen int
 	// RenewEvery is the time between renewals of a lease; 0 is the constant RenewEvery.
 	RenewEvery time.Duration
