@@ -15,7 +15,6 @@ import (
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
-	"golang.org/x/sync/semaphore"
 
 	"github.com/kontor-crm/kontor/internal/fault"
 	"github.com/kontor-crm/kontor/internal/schema"
@@ -120,9 +119,9 @@ type server struct {
 
 	mu    sync.Mutex
 	limit int
-	// short bounds the short-lived connections; the rest of the limit is the pools'.
-	short *semaphore.Weighted
-	pools map[string]*pool
+	// visits are the connections to the tenants' databases; the rest of the limit is the pools'.
+	visits *visits
+	pools  map[string]*pool
 	// templates is held while a template is made, so that this process makes each once.
 	templates sync.Mutex
 }
@@ -136,8 +135,8 @@ type pool struct {
 // the tenants'. Nobody holds one of the first while he waits for one of the second.
 func (srv *server) setLimit(connections int) {
 	srv.limit = connections
-	srv.short = semaphore.NewWeighted(int64(connections - srv.poolSize()))
 	srv.closePools()
+	srv.visits = &visits{limit: connections - srv.poolSize()}
 }
 
 func (srv *server) poolSize() int { return min(max(srv.limit/2, 1), 8) }
@@ -146,6 +145,9 @@ func (srv *server) closePools() {
 	for key, p := range srv.pools {
 		delete(srv.pools, key)
 		go p.Close() // waits for those who use it
+	}
+	if srv.visits != nil {
+		go srv.visits.shut()
 	}
 }
 
@@ -231,57 +233,6 @@ func (s *Servers) maintain(ctx context.Context, conn secret.Connection, work fun
 	}
 	defer acquired.Release()
 	return work(ctx, acquired.Conn())
-}
-
-// session says how a short-lived connection is made.
-type session struct {
-	// role is what the session acts as from its start; empty is who logs in.
-	role string
-	// lockTimeout and timeout are for one statement and everything; 0 are the usual ones.
-	lockTimeout, timeout time.Duration
-}
-
-// visit runs work on a connection of its own, which is closed afterwards: there
-// are too many databases to keep connections to each.
-func (s *Servers) visit(ctx context.Context, conn secret.Connection, how session, work func(ctx context.Context, c *pgx.Conn) error) error {
-	if how.timeout == 0 {
-		how.timeout = callTimeout
-	}
-	ctx, cancel := context.WithTimeout(ctx, how.timeout)
-	defer cancel()
-	srv := s.server(conn)
-	if err := srv.breaker.admit(srv.name); err != nil {
-		return err
-	}
-	srv.mu.Lock()
-	short := srv.short
-	srv.mu.Unlock()
-	if err := short.Acquire(ctx, 1); err != nil {
-		srv.breaker.pass()
-		return fault.Wrap(fault.Unavailable, err, "all connections to %s are in use", srv.name)
-	}
-	defer short.Release(1)
-	config, err := configure(conn, s.options.Tracer, how.parameters())
-	if err != nil {
-		return err
-	}
-	c, err := pgx.ConnectConfig(ctx, config)
-	if err = srv.breaker.report(ctx, err); err != nil {
-		return unreachable(err, conn)
-	}
-	defer closeConn(ctx, c)
-	return work(ctx, c)
-}
-
-func (how session) parameters() map[string]string {
-	parameters := map[string]string{"statement_timeout": milliseconds(how.timeout)}
-	if how.role != "" {
-		parameters["role"] = how.role
-	}
-	if how.lockTimeout != 0 {
-		parameters["lock_timeout"] = milliseconds(how.lockTimeout)
-	}
-	return parameters
 }
 
 func closeConn(ctx context.Context, c *pgx.Conn) {
