@@ -40,40 +40,40 @@ type desk struct{ options Options }
 
 // anybody is a route for which nobody has to sign in.
 func (d desk) anybody(h handler) http.Handler {
-	return d.serve(func(_ http.ResponseWriter, c *call) (*answer, error) { return c.run(h) })
+	return d.serve(func(ctx context.Context, _ http.ResponseWriter, c *call) (*answer, error) { return c.run(ctx, h) })
 }
 
 // reading is a route for signed-in users that changes no records.
 func (d desk) reading(h handler) http.Handler {
-	return d.signedIn(func(_ http.ResponseWriter, c *call) (*answer, error) { return c.run(h) })
+	return d.signedIn(func(ctx context.Context, _ http.ResponseWriter, c *call) (*answer, error) { return c.run(ctx, h) })
 }
 
 // writing is a route for signed-in users that changes records.
 func (d desk) writing(h handler) http.Handler {
-	return d.signedIn(func(_ http.ResponseWriter, c *call) (*answer, error) {
+	return d.signedIn(func(ctx context.Context, _ http.ResponseWriter, c *call) (*answer, error) {
 		if err := c.tenant.Writable(); err != nil {
 			return nil, err
 		}
-		return c.run(h)
+		return c.run(ctx, h)
 	})
 }
 
 // streaming is a route that writes its answer while it reads the request.
-func (d desk) streaming(h func(w http.ResponseWriter, c *call) error) http.Handler {
-	return d.signedIn(func(w http.ResponseWriter, c *call) (*answer, error) { return nil, h(w, c) })
+func (d desk) streaming(h func(ctx context.Context, w http.ResponseWriter, c *call) error) http.Handler {
+	return d.signedIn(func(ctx context.Context, w http.ResponseWriter, c *call) (*answer, error) { return nil, h(ctx, w, c) })
 }
 
 // answering answers a call, or writes the answer itself and returns nil.
-type answering func(w http.ResponseWriter, c *call) (*answer, error)
+type answering func(ctx context.Context, w http.ResponseWriter, c *call) (*answer, error)
 
 func (d desk) signedIn(next answering) http.Handler {
-	return d.serve(func(w http.ResponseWriter, c *call) (*answer, error) {
-		principal, err := d.options.Gate.Authenticate(c.Context(), c.tenant.Database(), sessionToken(c.Request))
+	return d.serve(func(ctx context.Context, w http.ResponseWriter, c *call) (*answer, error) {
+		principal, err := d.options.Gate.Authenticate(ctx, c.tenant.Database(), sessionToken(c.Request))
 		if err != nil {
 			return nil, err
 		}
 		c.principal = principal
-		return next(w, c)
+		return next(ctx, w, c)
 	})
 }
 
@@ -92,7 +92,7 @@ func (d desk) serve(next answering) http.Handler {
 			Request: r, id: noted.id, client: clientAddress(r, d.options.TrustedProxies), tenant: tenant, options: d.options,
 		}
 		c.body = newBody(w, r)
-		a, err := next(w, c)
+		a, err := next(r.Context(), w, c)
 		if err != nil {
 			fail(w, r, err)
 			return
@@ -104,9 +104,9 @@ func (d desk) serve(next answering) http.Handler {
 }
 
 // run runs a handler, once more when the schema has moved.
-func (c *call) run(h handler) (*answer, error) {
+func (c *call) run(ctx context.Context, h handler) (*answer, error) {
 	var a *answer
-	err := c.tenant.Do(c.Context(), func(ctx context.Context, model *tenancy.Model) error {
+	err := c.tenant.Do(ctx, func(ctx context.Context, model *tenancy.Model) error {
 		var err error
 		a, err = h(ctx, c, model)
 		return err

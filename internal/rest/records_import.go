@@ -40,7 +40,7 @@ type importEvent struct {
 // a line of JSON for each event while it reads. What is wrong before the first
 // record is written is a problem with its status; later the status is long sent,
 // and the last line says it.
-func importRecords(w http.ResponseWriter, c *call) error {
+func importRecords(ctx context.Context, w http.ResponseWriter, c *call) error {
 	stream := &importStream{w: w, control: http.NewResponseController(w), call: c}
 	if err := stream.control.EnableFullDuplex(); err != nil && c.ProtoMajor == 1 {
 		return err
@@ -48,9 +48,9 @@ func importRecords(w http.ResponseWriter, c *call) error {
 	stream.extend()
 	mapping, file, err := stream.open()
 	if err != nil {
-		return stream.end(crm.Report{}, err)
+		return stream.end(ctx, crm.Report{}, err)
 	}
-	report, err := crm.Import(c.Context(), crm.ImportRequest{
+	report, err := crm.Import(ctx, crm.ImportRequest{
 		Object: c.PathValue("object"), Mapping: mapping, File: file,
 		With: func(ctx context.Context, f func(context.Context, *crm.Records) error) error {
 			return c.tenant.Do(ctx, func(ctx context.Context, model *tenancy.Model) error {
@@ -63,7 +63,7 @@ func importRecords(w http.ResponseWriter, c *call) error {
 		Failed:   func(line crm.FailedLine) error { return stream.send(importEvent{Failed: &line}) },
 		Progress: func(r crm.Report) error { return stream.send(importEvent{Progress: &r}) },
 	})
-	return stream.end(report, err)
+	return stream.end(ctx, report, err)
 }
 
 // importStream reads the form and writes the events.
@@ -160,14 +160,14 @@ func (s *importStream) send(event importEvent) error {
 }
 
 // end writes the last event, or the problem when nothing was written yet.
-func (s *importStream) end(report crm.Report, err error) error {
+func (s *importStream) end(ctx context.Context, report crm.Report, err error) error {
 	if err == nil {
 		return s.send(importEvent{Report: &report})
 	}
 	if !s.begun {
 		fail(s.w, s.call.Request, err)
 	} else {
-		notesOf(s.call.Context()).failed = err
+		notesOf(ctx).failed = err
 		p := describe(err, s.call.id)
 		_ = s.send(importEvent{Error: &p}) // if the client is gone there is nobody to tell
 	}
