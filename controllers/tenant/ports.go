@@ -103,7 +103,8 @@ type Schemas interface {
 type Directory interface {
 	// Lookup is the tenant's entry, or nil.
 	Lookup(ctx context.Context, key string) (*Entry, error)
-	// Publish writes the entry when it differs, and tells the servers.
+	// Publish writes the entry when it differs, tells the servers, and gives those that
+	// live a moment to take it up.
 	Publish(ctx context.Context, entry Entry) error
 	// Remove takes the tenant out, and tells the servers; an absent one is fine.
 	Remove(ctx context.Context, key string) error

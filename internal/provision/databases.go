@@ -56,7 +56,8 @@ func observe(ctx context.Context, c *pgx.Conn, id tenant.Identity) (*found, erro
 	var f found
 	var databaseComment, ownerComment *string
 	name := id.Database()
-	err := c.QueryRow(ctx, look, name, ownerRole(name), loginRole(name, tenant.RoleApplication), loginRole(name, tenant.RoleReporting), modelRole).Scan(
+	// It is asked often, on connections that last: planning it once saves most of its time.
+	err := c.QueryRow(ctx, look, pgx.QueryExecModeCacheStatement, name, ownerRole(name), loginRole(name, tenant.RoleApplication), loginRole(name, tenant.RoleReporting), modelRole).Scan(
 		&f.superuser, &f.database, &databaseComment, &f.owner, &ownerComment, &f.app, &f.bi,
 		&f.public, &f.appConnects, &f.biConnects, &f.ownerMember, &f.appMember, &f.reportsToUs, &f.modelLacking)
 	if err != nil {
@@ -119,7 +120,7 @@ func (d *Databases) Ensure(ctx context.Context, server secret.Connection, id ten
 	if err != nil {
 		return err
 	}
-	template, err := newTemplate(standard)
+	template, err := d.servers.templateOf(standard)
 	if err != nil {
 		return err
 	}

@@ -55,6 +55,7 @@ const (
 // under one limit. A server that does not answer is left alone for a while.
 type Servers struct {
 	options Options
+	known   sync.Map // digest of a standard schema -> template
 
 	mu      sync.Mutex
 	servers map[string]*server

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
@@ -151,7 +152,29 @@ func (d *Directory) Publish(ctx context.Context, entry tenant.Entry) error {
 		return nil
 	}
 	err = pgx.BeginFunc(ctx, d.pool, func(tx pgx.Tx) error { return d.write(ctx, tx, entry) })
-	return translate(d.plain(err), "publishing %s in the directory", entry.Key)
+	if err != nil {
+		return translate(d.plain(err), "publishing %s in the directory", entry.Key)
+	}
+	return d.giveTime(ctx, entry.Key, entry.Revision)
+}
+
+// How long, and how often, Publish looks whether a server took up the news.
+const (
+	takeUpTimeout = 400 * time.Millisecond
+	takeUpEvery   = 20 * time.Millisecond
+)
+
+// giveTime lets the servers take up what was published: most do it in less time
+// than it takes the operator to look at the tenant once more. Without a server that
+// lives nobody is waited for.
+func (d *Directory) giveTime(ctx context.Context, key string, revision int64) error {
+	for range takeUpTimeout / takeUpEvery {
+		living, loaded, err := d.count(ctx, key, revision)
+		if err != nil || living == 0 || loaded > 0 || !pause(ctx, takeUpEvery) {
+			return err
+		}
+	}
+	return nil
 }
 
 func (d *Directory) write(ctx context.Context, tx pgx.Tx, entry tenant.Entry) error {
@@ -198,9 +221,15 @@ func (d *Directory) Remove(ctx context.Context, key string) error {
 func (d *Directory) Acknowledged(ctx context.Context, key string, revision int64) (int, error) {
 	ctx, cancel := context.WithTimeout(ctx, callTimeout)
 	defer cancel()
-	const counting = `SELECT count(*)::int FROM acknowledgement a JOIN server s ON s.id = a.server
-WHERE a.key = $1 AND a.revision >= $2 AND s.heartbeat_at > now() - $3::interval`
-	var servers int
-	err := d.pool.QueryRow(ctx, counting, key, revision, serverGone).Scan(&servers)
-	return servers, translate(d.plain(err), "counting the servers of %s", key)
+	_, loaded, err := d.count(ctx, key, revision)
+	return loaded, err
+}
+
+// count counts the servers that live, and those of them that loaded the revision or a later one.
+func (d *Directory) count(ctx context.Context, key string, revision int64) (living, loaded int, err error) {
+	const counting = `SELECT count(*)::int, count(a.server)::int FROM server s
+LEFT JOIN acknowledgement a ON a.server = s.id AND a.key = $1 AND a.revision >= $2
+WHERE s.heartbeat_at > now() - $3::interval`
+	err = d.pool.QueryRow(ctx, counting, key, revision, serverGone).Scan(&living, &loaded)
+	return living, loaded, translate(d.plain(err), "counting the servers of %s", key)
 }

@@ -30,6 +30,19 @@ type template struct {
 	statements []string
 }
 
+// templateOf is newTemplate, remembered: most tenants have the same standard schema.
+func (s *Servers) templateOf(standard *schema.Schema) (template, error) {
+	key := standard.Digest()
+	if known, ok := s.known.Load(key); ok {
+		return known.(template), nil //nolint:forcetypeassert // nothing else is in it
+	}
+	made, err := newTemplate(standard)
+	if err == nil {
+		s.known.Store(key, made)
+	}
+	return made, err
+}
+
 // newTemplate names the template of a standard schema. Its name changes with
 // everything that is in it, so that no release clones what another one made.
 func newTemplate(standard *schema.Schema) (template, error) {
