@@ -29,6 +29,21 @@ func TestAPasswordFitsOnlyItsOwnHash(t *testing.T) {
 	}
 }
 
+func TestARandomPasswordIsVerifiedAsAnyOther(t *testing.T) {
+	t.Parallel()
+	password := secret.NewPassword()
+	hash, err := secret.HashRandom(password)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !secret.VerifyPassword(hash, password) {
+		t.Error("the right password is refused")
+	}
+	if secret.VerifyPassword(hash, secret.NewPassword()) || secret.VerifyPassword(hash, "") {
+		t.Error("another password is accepted")
+	}
+}
+
 func TestWhatOnePurposeSealedNoOtherOpens(t *testing.T) {
 	t.Parallel()
 	key, err := secret.ParseKey(secret.NewKey())
