@@ -15,9 +15,9 @@ import (
 	"github.com/kontor-crm/kontor/test/expect"
 )
 
-// pipelineYAML is a Pipeline of opportunities with those stages.
-func pipelineYAML(namespace, name, stages string) string {
-	return fmt.Sprintf("apiVersion: crm.kontor.dev/v1alpha1\nkind: Pipeline\nmetadata: {name: %s, namespace: %s}\nspec: {object: opportunity, stages: [%s]}\n", name, namespace, stages)
+// pipelineYAML is a Pipeline of the newcomer's opportunities with those stages.
+func pipelineYAML(name, stages string) string {
+	return fmt.Sprintf("apiVersion: crm.kontor.dev/v1alpha1\nkind: Pipeline\nmetadata: {name: %s, namespace: newcomer}\nspec: {object: opportunity, stages: [%s]}\n", name, stages)
 }
 
 var _ = Describe("The YAML of a newcomer", Ordered, ContinueOnFailure, func() {
@@ -33,18 +33,18 @@ var _ = Describe("The YAML of a newcomer", Ordered, ContinueOnFailure, func() {
 		Expect(refusal).To(ContainSubstring(words), yaml)
 	},
 		Entry("a picklist without options", fieldYAML(namespace, "choice", "object: customer, type: picklist"), "spec.options", "needs options"),
-		Entry("a pipeline without a won stage", pipelineYAML(namespace, "no-won", "{key: open}, {key: lost, kind: lost}"), "spec.stages", "kind won"),
-		Entry("a pipeline without a lost stage", pipelineYAML(namespace, "no-lost", "{key: open}, {key: won, kind: won}"), "spec.stages", "kind lost"),
+		Entry("a pipeline without a won stage", pipelineYAML("no-won", "{key: open}, {key: lost, kind: lost}"), "spec.stages", "kind won"),
+		Entry("a pipeline without a lost stage", pipelineYAML("no-lost", "{key: open}, {key: won, kind: won}"), "spec.stages", "kind lost"),
 		Entry("a move to a stage that does not exist",
-			pipelineYAML(namespace, "no-stage", "{key: open, allowedMoves: [nowhere]}, {key: won, kind: won}, {key: lost, kind: lost}"), "spec.stages", "allowedMoves"),
+			pipelineYAML("no-stage", "{key: open, allowedMoves: [nowhere]}, {key: won, kind: won}, {key: lost, kind: lost}"), "spec.stages", "allowedMoves"),
 		Entry("a probability of 140",
-			pipelineYAML(namespace, "too-sure", "{key: open, probability: 140}, {key: won, kind: won}, {key: lost, kind: lost}"), "spec.stages[0].probability", "100"),
+			pipelineYAML("too-sure", "{key: open, probability: 140}, {key: won, kind: won}, {key: lost, kind: lost}"), "spec.stages[0].probability", "100"),
 		Entry("a field name of 64 characters", fieldYAML(namespace, "long", text+", name: "+strings.Repeat("x", 64)), "spec.name", "48"),
 		Entry("a field name with a quote", fieldYAML(namespace, "quote", text+`, name: 'a"b'`), "spec.name", ""),
 		Entry("an identity of 64 characters", fieldYAML(namespace, strings.Repeat("x", 64), text), "metadata.name", "48"),
 		Entry("an identity with a quote", fieldYAML(namespace, `a'b`, text), "metadata.name", ""),
 		Entry("a reserved word of CEL", fieldYAML(namespace, "reserved", text+", name: namespace"), "spec.name", "reserved word of CEL"),
-		Entry("a word of the spec that there is not", fieldYAML(namespace, "typing", text+", lenght: 40"), "spec.lenght", "unknown field"),
+		Entry("a word of the spec that there is not", fieldYAML(namespace, "typing", text+", size: 40"), "spec.size", "unknown field"),
 		Entry("a type that there is not", fieldYAML(namespace, "kindless", "object: customer, type: string"), "spec.type", "text"),
 	)
 

@@ -189,7 +189,10 @@ func (a *answer) names(status int, path, words string) {
 	GinkgoHelper()
 	a.problem(status)
 	var read struct {
-		Errors []struct{ Path, Message string } `json:"errors"`
+		Errors []struct {
+			Path    string `json:"path"`
+			Message string `json:"message"`
+		} `json:"errors"`
 	}
 	Expect(json.Unmarshal(a.body, &read)).To(Succeed())
 	for _, e := range read.Errors {
@@ -201,7 +204,7 @@ func (a *answer) names(status int, path, words string) {
 }
 
 // problem expects an error in the form of RFC 9457 that gives nothing of the inside away.
-func (a *answer) problem(status int) *answer {
+func (a *answer) problem(status int) {
 	GinkgoHelper()
 	a.is(status)
 	Expect(a.header.Get("Content-Type")).To(Equal("application/problem+json"))
@@ -212,5 +215,4 @@ func (a *answer) problem(status int) *answer {
 	for _, inside := range []string{"SQLSTATE", "pgx", "crm.\\\"", "goroutine", "kontor_"} {
 		Expect(string(a.body)).NotTo(ContainSubstring(inside), "%s tells of the inside", a.what)
 	}
-	return a
 }

@@ -1,6 +1,7 @@
 package e2e
 
 import (
+	"cmp"
 	"context"
 	"os"
 	"path/filepath"
@@ -19,9 +20,9 @@ import (
 // the data set is not part of the source.
 func needsSampleData() {
 	GinkgoHelper()
-	folder := os.Getenv("KONTOR_SAMPLE_DATA")
-	if folder == "" {
-		folder = filepath.Join(root, "..", "shared", "data")
+	folder := cmp.Or(os.Getenv("KONTOR_SAMPLE_DATA"), filepath.Join("..", "shared", "data"))
+	if !filepath.IsAbs(folder) {
+		folder = filepath.Join(root, folder) // where the program runs
 	}
 	if _, err := os.Stat(filepath.Join(folder, "maven-crm")); err != nil {
 		Skip("the sample's data are neither at ../shared/data nor where KONTOR_SAMPLE_DATA says: " + err.Error())

@@ -11,6 +11,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
@@ -77,8 +78,19 @@ var _ = AfterSuite(func(ctx SpecContext) {
 	if shared == nil {
 		return
 	}
-	if CurrentSpecReport().Failed() {
-		AddReportEntry("kontor dev says", string(shared.program.Out.Contents()))
-	}
 	shared.stopsCleanly(ctx)
 }, NodeTimeout(startPatience))
+
+// What went wrong inside stands in the log of kontor dev; it is too long to be shown whole.
+var _ = JustAfterEach(func() {
+	if shared == nil || !CurrentSpecReport().Failed() {
+		return
+	}
+	log, err := os.ReadFile(filepath.Join(shared.dir, "kontor.log"))
+	if err != nil {
+		return
+	}
+	const last = 60
+	lines := strings.Split(string(log), "\n")
+	AddReportEntry("the last lines of kontor.log", strings.Join(lines[max(0, len(lines)-last):], "\n"))
+})
