@@ -2,6 +2,7 @@ package plan
 
 import (
 	"fmt"
+	"iter"
 	"maps"
 	"slices"
 	"strings"
@@ -131,7 +132,7 @@ func (t *tableMaker) changeColumn(c *column, live Column) {
 		}
 		live = Column{Type: string(c.storage), NotNull: live.NotNull, Default: t.live.Columns[c.name].Default}
 	}
-	for _, name := range t.stale(slices.Sorted(maps.Keys(t.live.Constraints)), c.name, constraintKinds) {
+	for _, name := range t.stale(maps.Keys(t.live.Constraints), c.name, constraintKinds) {
 		normal.do("DROP CONSTRAINT " + schema.QuoteIdent(name))
 		if words, gone := t.givesUp(c, name); gone {
 			normal.say(words)
@@ -318,10 +319,17 @@ func namedFor(name, owner string, kinds []string) bool {
 	return slices.ContainsFunc(kinds, func(kind string) bool { return isNamed(name, owner, kind) })
 }
 
-// stale are the parts that a plan made for the column and that the schema has no more.
-func (t *tableMaker) stale(names []string, owner string, kinds []string) []string {
-	return slices.DeleteFunc(names, func(name string) bool {
-		return !namedFor(name, owner, kinds) || slices.ContainsFunc(t.shape.columns, func(other column) bool {
+// stale are the parts that a plan made for the column and that the schema has no more, sorted.
+func (t *tableMaker) stale(names iter.Seq[string], owner string, kinds []string) []string {
+	var own []string
+	for name := range names {
+		if namedFor(name, owner, kinds) {
+			own = append(own, name)
+		}
+	}
+	slices.Sort(own)
+	return slices.DeleteFunc(own, func(name string) bool {
+		return slices.ContainsFunc(t.shape.columns, func(other column) bool {
 			return slices.ContainsFunc(other.parts(), func(p part) bool { return p.name == name })
 		})
 	})
@@ -329,7 +337,7 @@ func (t *tableMaker) stale(names []string, owner string, kinds []string) []strin
 
 func (t *tableMaker) planIndexes(c *column) {
 	owner := t.object().Table + "_" + c.name
-	for _, name := range t.stale(slices.Sorted(maps.Keys(t.live.Indexes)), owner, indexKinds) {
+	for _, name := range t.stale(maps.Keys(t.live.Indexes), owner, indexKinds) {
 		change := t.change(c, DropIndex)
 		change.Lock = lockAccessExclusive
 		change.Summary = fmt.Sprintf("give up index %s of %s", name, t.object().Name)

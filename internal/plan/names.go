@@ -42,6 +42,10 @@ func namePrefix(owner, kind string) string {
 
 // isNamed says whether a name is one of those that newPart makes for that owner and kind.
 func isNamed(name, owner, kind string) bool {
+	// Most names are another's, and show it in the first letters, which are never cut.
+	if first := min(len(owner), 8); len(name) < first || name[:first] != owner[:first] {
+		return false
+	}
 	hash, ok := strings.CutPrefix(name, namePrefix(owner, kind))
 	return ok && len(hash) == hashDigits && strings.Trim(hash, "0123456789abcdef") == ""
 }
