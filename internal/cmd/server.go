@@ -62,7 +62,7 @@ server is down.`,
 	flags.StringVar(&o.keyFile, "key-file", "", "file with the key that opens the credentials in the system database: 32 bytes in base64, the operator's")
 	flags.StringVar(&o.listen, "listen", ":8080", "address of the API")
 	flags.StringVar(&o.listenSystem, "listen-system", ":8081", "address of /healthz, /readyz and /metrics")
-	flags.IntVar(&o.connections, "connections", 80, "the most connections to databases at once, over all tenants")
+	flags.IntVar(&o.connections, "connections", 80, "the most connections to one database server at once, over all its tenants")
 	flags.BoolVar(&o.pooler, "pooler", false, "the databases are reached through a pooler that gives each transaction another connection")
 	flags.StringSliceVar(&o.trustedProxies, "trusted-proxy", nil, "network of a proxy whose X-Forwarded-For tells the client's address, such as 10.0.0.0/8; may be given several times")
 	return command

@@ -99,7 +99,7 @@ func meaning(e *pgconn.PgError) error {
 		return fault.Wrap(fault.Unavailable, cause, "the tenant's database cannot be used now; try again")
 	}
 	switch e.Code[:min(2, len(e.Code))] {
-	case "22":
+	case "22", "54": // 54 is a value over what an index or the server can hold
 		return refusal(crm.ConstraintRange)
 	case "40":
 		return busy(cause)

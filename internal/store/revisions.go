@@ -29,7 +29,7 @@ func (r *revisions) NewestSchema(ctx context.Context) (revision int64, document 
 // Lease says that the server serves the revision for so long, and removes
 // leases that have lapsed. It returns the newest applied revision.
 func (r *revisions) Lease(ctx context.Context, server string, revision int64, length time.Duration) (newest int64, err error) {
-	err = r.connections.use(ctx, func(connection *pgxpool.Conn) error {
+	err = r.connections.lend(ctx, func(connection *pgxpool.Conn) error {
 		return translate(connection.QueryRow(ctx, `
 			WITH lapsed AS (DELETE FROM kontor.lease WHERE expires_at < now() - interval '1 minute'),
 			leased AS (

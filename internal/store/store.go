@@ -8,6 +8,9 @@ import (
 	"crypto/x509"
 	"errors"
 	"fmt"
+	"net"
+	"strconv"
+	"sync"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -31,13 +34,16 @@ const (
 	idleAfter   = 10 * time.Second
 	checkEvery  = 5 * time.Second
 	lockTimeout = 10 * time.Second
+	// waitTimeout is how long a request waits for a connection.
+	waitTimeout = 10 * time.Second
 )
 
 // Options bound what a process takes of its databases.
 type Options struct {
-	// Connections is the most that are in use at once over all tenants; 0 is 80.
+	// Connections is the most that are in use at once at one PostgreSQL server, over
+	// all its tenants; 0 is 80. The renewals of leases do not count.
 	Connections int
-	// TenantConnections is the most that one tenant holds; 0 is 6.
+	// TenantConnections is the most that one tenant's requests use at once; 0 is 6.
 	TenantConnections int
 	// StatementTimeout bounds each statement; 0 is 30 seconds.
 	StatementTimeout time.Duration
@@ -46,10 +52,13 @@ type Options struct {
 	PlainStatements bool
 }
 
-// Opener opens databases under one bound for all of them.
+// Opener opens databases under one bound for all those of a server.
 type Opener struct {
 	options Options
-	inUse   *semaphore.Weighted
+
+	mu sync.Mutex
+	// inUse are the bounds by server: one that is down holds up nobody but its own tenants.
+	inUse map[string]*semaphore.Weighted
 }
 
 // New is an opener; zero options are the defaults.
@@ -63,7 +72,18 @@ func New(options Options) *Opener {
 	if options.StatementTimeout == 0 {
 		options.StatementTimeout = defaultStatementTimeout
 	}
-	return &Opener{options: options, inUse: semaphore.NewWeighted(int64(options.Connections))}
+	return &Opener{options: options, inUse: map[string]*semaphore.Weighted{}}
+}
+
+// server is the bound of the connection's server.
+func (o *Opener) server(connection secret.Connection) *semaphore.Weighted {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	address := net.JoinHostPort(connection.Host, strconv.Itoa(connection.Port))
+	if _, ok := o.inUse[address]; !ok {
+		o.inUse[address] = semaphore.NewWeighted(int64(o.options.Connections))
+	}
+	return o.inUse[address]
 }
 
 // Database is a tenant's database. It runs statements (crm.Runner), keeps
@@ -86,7 +106,9 @@ func (o *Opener) Open(ctx context.Context, connection secret.Connection) (*Datab
 	if err != nil {
 		return nil, fmt.Errorf("preparing the connections to %s: %w", connection, err)
 	}
-	connections := &connections{pool: pool, inUse: o.inUse}
+	connections := &connections{
+		pool: pool, own: semaphore.NewWeighted(int64(o.options.TenantConnections)), inUse: o.server(connection),
+	}
 	return &Database{
 		runner: &runner{connections}, sessions: &sessions{connections}, revisions: &revisions{connections}, pool: pool,
 	}, nil
@@ -105,7 +127,7 @@ func (o *Opener) configure(connection secret.Connection) (*pgxpool.Config, error
 		return nil, err
 	}
 	config.MinConns = 0
-	config.MaxConns = int32(o.options.TenantConnections) //nolint:gosec // a handful
+	config.MaxConns = int32(o.options.TenantConnections) + 1 //nolint:gosec // a handful, and one to renew the lease
 	config.MaxConnIdleTime = idleAfter
 	config.HealthCheckPeriod = checkEvery
 	config.ConnConfig.ConnectTimeout = connectTimeout
@@ -161,16 +183,28 @@ func readText(_ context.Context, connection *pgx.Conn) error {
 
 // connections are those to one database.
 type connections struct {
-	pool  *pgxpool.Pool
-	inUse *semaphore.Weighted
+	pool *pgxpool.Pool
+	// own bounds the tenant's requests, inUse those of all tenants of its server.
+	own, inUse *semaphore.Weighted
 }
 
-// use lends a connection to f.
+// use lends a connection to f. Whoever waits for the tenant's own connections
+// keeps none of the other tenants from theirs.
 func (c *connections) use(ctx context.Context, f func(*pgxpool.Conn) error) error {
-	if err := c.inUse.Acquire(ctx, 1); err != nil {
-		return busy(err)
+	waiting, cancel := context.WithTimeout(ctx, waitTimeout)
+	defer cancel()
+	for _, bound := range []*semaphore.Weighted{c.own, c.inUse} {
+		if err := bound.Acquire(waiting, 1); err != nil {
+			return busy(err)
+		}
+		defer bound.Release(1)
 	}
-	defer c.inUse.Release(1)
+	return c.lend(waiting, f)
+}
+
+// lend asks for no bound: beside what requests take there is one connection
+// more, so that a tenant whose statements are slow does not lose its lease over them.
+func (c *connections) lend(ctx context.Context, f func(*pgxpool.Conn) error) error {
 	connection, err := c.pool.Acquire(ctx)
 	if err != nil {
 		return translate(err)

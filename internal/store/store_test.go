@@ -3,7 +3,10 @@ package store_test
 import (
 	"context"
 	"errors"
+	"math/rand/v2"
+	"net"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -196,4 +199,87 @@ func TestAllTenantsTogetherStayWithinTheBound(t *testing.T) {
 		return nil
 	}))
 	must(t, other.Query(t.Context(), sql("SELECT 1"), nothing))
+}
+
+func TestATenantWithSlowStatementsLeavesRoomForOthers(t *testing.T) {
+	t.Parallel()
+	opener := store.New(store.Options{Connections: 2, TenantConnections: 1})
+	openAnother := func() *store.Database {
+		connection, err := secret.ParseURL(env.Postgres(t).Database(t))
+		must(t, err)
+		d, err := opener.Open(t.Context(), connection)
+		must(t, err)
+		t.Cleanup(d.Close)
+		return d
+	}
+	slow, other := openAnother(), openAnother()
+	must(t, other.Query(t.Context(), sql("SELECT 1"), nothing))
+	must(t, slow.Query(t.Context(), sql("CREATE SCHEMA kontor"), nothing))
+	must(t, slow.Query(t.Context(), sql("CREATE TABLE kontor.lease (server text PRIMARY KEY, revision bigint, expires_at timestamptz)"), nothing))
+	must(t, slow.Query(t.Context(), sql("CREATE TABLE kontor.applied_schema AS SELECT 7::bigint AS revision"), nothing))
+	var waiters sync.WaitGroup
+	must(t, slow.InTransaction(t.Context(), func(ctx context.Context, _ crm.Tx) error {
+		hurried, done := context.WithTimeout(ctx, 5*time.Second)
+		defer done()
+		waiting, end := context.WithCancel(ctx)
+		defer end()
+		for range 5 {
+			waiters.Go(func() { _ = slow.Query(waiting, sql("SELECT 1"), nothing) })
+		}
+		for range 200 { // the waiters come to wait meanwhile
+			if err := other.Query(hurried, sql("SELECT 1"), nothing); err != nil {
+				t.Errorf("another tenant: %v", err)
+				break
+			}
+		}
+		if newest, err := slow.Lease(hurried, "test", 7, time.Second); err != nil || newest != 7 {
+			t.Errorf("the lease of the slow tenant: %d, %v", newest, err)
+		}
+		return nil
+	}))
+	waiters.Wait()
+}
+
+func TestADeadServerTakesNoConnectionsOfALivingOne(t *testing.T) {
+	t.Parallel()
+	silent, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp", "127.0.0.1:0") // it takes connections and says nothing
+	must(t, err)
+	t.Cleanup(func() { _ = silent.Close() })
+	opener := store.New(store.Options{Connections: 1})
+	connection, err := secret.ParseURL(env.Postgres(t).Database(t))
+	must(t, err)
+	living, err := opener.Open(t.Context(), connection)
+	must(t, err)
+	t.Cleanup(living.Close)
+	connection.Host, connection.Port = "127.0.0.1", silent.Addr().(*net.TCPAddr).Port //nolint:forcetypeassert // a TCP listener
+	dead, err := opener.Open(t.Context(), connection)
+	must(t, err)
+	t.Cleanup(dead.Close)
+	dialling, giveUp := context.WithCancel(t.Context())
+	var waiter sync.WaitGroup
+	waiter.Go(func() { _ = dead.Query(dialling, sql("SELECT 1"), nothing) })
+	accepted, err := silent.Accept()
+	must(t, err)
+	defer accepted.Close()
+	waiting, cancel := context.WithTimeout(t.Context(), 2*time.Second)
+	defer cancel()
+	if err := living.Query(waiting, sql("SELECT 1"), nothing); err != nil {
+		t.Errorf("the living server: %v", err)
+	}
+	giveUp()
+	waiter.Wait()
+}
+
+func TestAValueThatNoIndexCanHoldIsARefusal(t *testing.T) {
+	t.Parallel()
+	d := open(t, store.Options{})
+	must(t, d.Query(t.Context(), sql("CREATE TABLE t (name text UNIQUE)"), nothing))
+	random := make([]byte, 4000)
+	for i := range random {
+		random[i] = "abcdefghijklmnopqrstuvwxyz0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ-_"[rand.N(64)]
+	}
+	err := d.Query(t.Context(), sql("INSERT INTO t VALUES ($1)", string(random)), nothing)
+	if refusal, ok := errors.AsType[*crm.ConstraintError](err); !ok || refusal.Kind != crm.ConstraintRange {
+		t.Errorf("4000 random characters: %v", err)
+	}
 }
