@@ -2,9 +2,11 @@ package e2e
 
 import (
 	"net"
+	"net/http"
 	"os"
 	"path/filepath"
 	"regexp"
+	"runtime"
 	"strconv"
 
 	. "github.com/onsi/ginkgo/v2"
@@ -57,6 +59,9 @@ func startDev(ctx SpecContext, dir string) *dev {
 // stopsCleanly ends it as a supervisor would, and expects a good end that leaves nothing.
 func (d *dev) stopsCleanly(ctx SpecContext) {
 	GinkgoHelper()
+	if runtime.GOOS == "linux" {
+		Expect(len(processesMentioning(d.dir))).To(BeNumerically(">=", 4), "PostgreSQL, etcd, the API server and kontor dev itself name the folder")
+	}
 	d.program.Terminate()
 	Eventually(ctx, d.program).Should(gexec.Exit(0))
 	Expect(processesMentioning(d.dir)).To(BeEmpty(), "a child outlives kontor dev")
@@ -70,19 +75,36 @@ var _ = Describe("kontor dev", func() {
 		Expect(program).To(gbytes.Say(`Ready: http://acme\.localhost:`))
 	}, SpecTimeout(startPatience))
 
-	It("goes on with --data where it ended: same records, same password, nothing imported twice", func(ctx SpecContext) {
+	It("goes on with --data where it ended, cleanly or not: same records, same password, nothing imported twice", func(ctx SpecContext) {
 		dir := filepath.Join(GinkgoT().TempDir(), "data")
 		first := startDev(ctx, dir)
 		ann := first.signIn(ctx, sampleHost, "admin@"+sampleHost, first.password)
 		id := ann.create(ctx, "customer", values{"name": "Kept over the night"})
 		before := ann.count(ctx, "opportunity", "")
-		first.stopsCleanly(ctx)
 
-		second := startDev(ctx, dir)
-		Expect(second.password).To(Equal(first.password))
-		ann = second.signIn(ctx, sampleHost, "admin@"+sampleHost, first.password)
-		Expect(ann.get(ctx, "/api/v1/records/customer/"+id).is(200).object()).To(HaveKeyWithValue("name", "Kept over the night"))
-		Expect(ann.count(ctx, "opportunity", "")).To(Equal(before))
-		second.stopsCleanly(ctx)
+		goesOn := func() *dev {
+			GinkgoHelper()
+			next := startDev(ctx, dir)
+			Expect(next.password).To(Equal(first.password))
+			ann := next.signIn(ctx, sampleHost, "admin@"+sampleHost, first.password)
+			Expect(ann.get(ctx, "/api/v1/records/customer/"+id).is(http.StatusOK).object()).To(HaveKeyWithValue("name", "Kept over the night"))
+			Expect(ann.count(ctx, "opportunity", "")).To(Equal(before))
+			return next
+		}
+		first.stopsCleanly(ctx)
+		second := goesOn()
+		second.program.Kill().Wait(patience)
+		Eventually(ctx, processesMentioning).WithArguments(dir).Should(BeEmpty(), "a child outlives a killed kontor dev")
+		third := goesOn()
+		third.stopsCleanly(ctx)
 	}, SpecTimeout(startPatience))
+
+	It("says which port is taken, and how to choose another one", func(ctx SpecContext) {
+		_, port, err := net.SplitHostPort(shared.address)
+		Expect(err).NotTo(HaveOccurred())
+		program := start(nil, "dev", "--port", port, "--system-port", strconv.Itoa(freePort()))
+		DeferCleanup(func() { program.Kill().Wait(patience) })
+		Eventually(ctx, program).Should(gexec.Exit(1))
+		Expect(program.Err).To(gbytes.Say("port " + port + " is taken.*--port"))
+	}, SpecTimeout(patience))
 })

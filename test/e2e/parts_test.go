@@ -152,8 +152,9 @@ var _ = Describe("An operator and a server of their own", Ordered, ContinueOnFai
 		Expect(databases).To(HaveLen(len(tenants)), "a database was made twice, or is nobody's")
 	}, SpecTimeout(startPatience))
 
-	It("keep the database of a tenant whose namespace goes, and do not hand it to a successor of that name", func(ctx SpecContext) {
+	It("keep the database of a tenant whose namespace goes, and hand it to a successor of that name only on the platform's word", func(ctx SpecContext) {
 		t := p.newTenant(ctx, "leaving")
+		account := t.secret(ctx, t.status(ctx).AdministratorSecret)
 		t.administrator(ctx).create(ctx, "customer", values{"name": "Left behind"})
 		database := t.status(ctx).Database.Name
 		t.kubectl(ctx, "delete", "namespace", t.name, "--timeout="+patience.String())
@@ -172,5 +173,13 @@ var _ = Describe("An operator and a server of their own", Ordered, ContinueOnFai
 			return t.kubectl(ctx, "get", "tenant", t.name, "-n", t.name, "-o", `jsonpath={.status.conditions[?(@.type=="Ready")].reason}`)
 		}).Should(Equal("DatabaseRetained"))
 		Expect(query[string](ctx, p.postgres.URL(database), `SELECT name FROM crm.customer`)).To(ConsistOf("Left behind"))
+
+		By("handing it over on the platform's word")
+		t.kubectl(ctx, "patch", "databaseserver", databaseServer, "--type=merge", "-p",
+			fmt.Sprintf(`{"spec":{"adoptions":[{"namespace":%q,"tenant":%q,"database":%q}]}}`, t.name, t.name, database))
+		t.becomesReady(ctx, t.name, "tenant/"+t.name)
+		ann := t.signIn(ctx, t.host, account["email"], account["password"])
+		Expect(ann.list(ctx, "customer", "fields", "name").Items).To(ConsistOf(HaveKeyWithValue("name", "Left behind")))
+		Expect(query[string](ctx, t.reportingURI(ctx), `SELECT name FROM bi.customer`)).To(ConsistOf("Left behind"))
 	}, SpecTimeout(startPatience))
 })
