@@ -67,6 +67,9 @@ func VerifyPassword(hash, password string) bool {
 		password = ""
 	}
 	got := argon2.IDKey([]byte(password), parsed.salt, parsed.time, parsed.memory, parsed.threads, argonKey)
+	if parsed.memory < argonMemory { // a random password's; its time must not tell that there is such a user
+		argon2.IDKey(nil, parsed.salt, argonTime, argonMemory, argonThreads, argonKey)
+	}
 	return len(parsed.key) == argonKey && subtle.ConstantTimeCompare(got, parsed.key) == 1
 }
 

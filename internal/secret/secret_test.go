@@ -2,6 +2,7 @@ package secret_test
 
 import (
 	"fmt"
+	"runtime"
 	"strings"
 	"testing"
 
@@ -41,6 +42,23 @@ func TestARandomPasswordIsVerifiedAsAnyOther(t *testing.T) {
 	}
 	if secret.VerifyPassword(hash, secret.NewPassword()) || secret.VerifyPassword(hash, "") {
 		t.Error("another password is accepted")
+	}
+}
+
+// It is not parallel: it looks at the memory of the process.
+func TestARandomPasswordCostsAsMuchAsAnUnknownUser(t *testing.T) { //nolint:paralleltest // see above
+	random, err := secret.HashRandom(secret.NewPassword())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, hash := range map[string]string{"unknown": "", "random": random} {
+		var before, after runtime.MemStats
+		runtime.ReadMemStats(&before)
+		secret.VerifyPassword(hash, "wrong")
+		runtime.ReadMemStats(&after)
+		if after.TotalAlloc-before.TotalAlloc < 30<<20 {
+			t.Errorf("%s: the password is checked with %d bytes", name, after.TotalAlloc-before.TotalAlloc)
+		}
 	}
 }
 
