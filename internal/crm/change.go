@@ -3,6 +3,7 @@ package crm
 import (
 	"context"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/kontor-crm/kontor/internal/fault"
@@ -134,7 +135,7 @@ func (r *Records) Delete(ctx context.Context, object, id string, match Match) er
 	if err != nil {
 		return err
 	}
-	if o.Identity == schema.ObjectUser && id == r.Actor.Principal.UserID {
+	if o.Identity == schema.ObjectUser && strings.EqualFold(id, r.Actor.Principal.UserID) { // ids may be written in upper case
 		return fault.New(fault.Conflict, "nobody can delete themselves")
 	}
 	return r.Runner.InTransaction(ctx, func(ctx context.Context, tx Tx) error {

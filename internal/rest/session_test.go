@@ -3,6 +3,7 @@ package rest_test
 import (
 	"context"
 	"net/http"
+	"strings"
 	"testing"
 
 	"github.com/jackc/pgx/v5"
@@ -45,6 +46,7 @@ func TestLoginRefusesAndThenSlowsDown(t *testing.T) {
 	o := newOrganisation(t)
 	u := newUser(t, o)
 	u.send("POST", "/api/v1/login", `{"email": "a@b.c"}`).is(http.StatusUnprocessableEntity).names("password", "is required")
+	u.send("POST", "/api/v1/login", `{"email": "admin\u0000@acme.example", "password": "x"}`).is(http.StatusUnauthorized)
 	u.send("POST", "/api/v1/login", `{"email": 7, "password": "x", "otp": "1"}`).is(http.StatusUnprocessableEntity).names("email", "text").names("otp", "")
 	for range 5 {
 		u.send("POST", "/api/v1/login", map[string]any{"email": "admin@acme.example", "password": "wrong"}).is(http.StatusUnauthorized)
@@ -61,6 +63,7 @@ func TestAUserWhoIsGoneIsSignedOut(t *testing.T) {
 	u := o.signedIn(t)
 	id := u.get("/api/v1/records/user").items()[0]["id"].(string)
 	u.send("DELETE", "/api/v1/records/user/"+id, nil).is(http.StatusConflict)
+	u.send("DELETE", "/api/v1/records/user/"+strings.ToUpper(id), nil).is(http.StatusConflict)
 	o.sql(t, `UPDATE crm."user" SET deleted_at = now()`)
 	u.get("/api/v1/schema").is(http.StatusUnauthorized)
 }
