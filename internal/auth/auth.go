@@ -89,7 +89,7 @@ type Session struct {
 // unknown address from a wrong password, and TooMany with a DelayError.
 func (g *Gate) Login(ctx context.Context, store Store, login Login) (Session, error) {
 	email := strings.ToLower(strings.TrimSpace(login.Email))
-	if email == "" || len(email) > maxEmail || login.Password == "" {
+	if email == "" || len(email) > maxEmail || strings.ContainsRune(email, 0) || login.Password == "" { // PostgreSQL takes no zero byte
 		return Session{}, refused()
 	}
 	if delay := g.addresses.take(login.Tenant + "\x00" + login.Address); delay > 0 {
