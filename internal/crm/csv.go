@@ -42,9 +42,15 @@ type csvReader struct {
 	delimiter byte
 	line      int // of the last line that was taken
 	// ahead are lines that were read for a record and given back.
-	ahead  [][]byte
+	ahead  []csvLine
 	broken int
 	read   int64
+}
+
+// csvLine is a line without its end; of one that is too long it is the beginning.
+type csvLine struct {
+	text    []byte
+	tooLong bool
 }
 
 // newCSVReader begins a file: it skips the mark of UTF-8 and refuses those of UTF-16.
@@ -68,15 +74,15 @@ func newCSVReader(input io.Reader, delimiter byte) (*csvReader, error) {
 // next is the next record, or io.EOF. Empty lines are passed over.
 func (r *csvReader) next() (*csvRecord, error) {
 	for {
-		line, tooLong, err := r.take()
+		line, err := r.take()
 		if err != nil {
 			return nil, err
 		}
-		record := &csvRecord{Line: r.line, Text: string(line)}
+		record := &csvRecord{Line: r.line, Text: string(line.text)}
 		switch {
-		case tooLong:
+		case line.tooLong:
 			record.Problem = fmt.Sprintf("the line is longer than %d bytes", maxRecordBytes)
-		case len(line) == 0:
+		case len(line.text) == 0:
 			continue
 		default:
 			if err := r.parse(record); err != nil {
@@ -96,7 +102,7 @@ func (r *csvReader) next() (*csvRecord, error) {
 
 // parse splits the record, and takes more lines while a quote is open.
 func (r *csvReader) parse(record *csvRecord) error {
-	var taken [][]byte
+	var taken []csvLine
 	for {
 		if !utf8.ValidString(record.Text) {
 			record.Problem = encodingProblem(record.Text)
@@ -114,11 +120,8 @@ func (r *csvReader) parse(record *csvRecord) error {
 			record.Problem = unclosed
 			break
 		}
-		line, tooLong, err := r.take()
-		if errors.Is(err, io.EOF) || tooLong {
-			if tooLong {
-				taken = append(taken, line)
-			}
+		line, err := r.take()
+		if errors.Is(err, io.EOF) {
 			record.Problem = unclosed
 			break
 		}
@@ -126,7 +129,11 @@ func (r *csvReader) parse(record *csvRecord) error {
 			return err
 		}
 		taken = append(taken, line)
-		record.Text += "\n" + string(line)
+		if line.tooLong {
+			record.Problem = unclosed
+			break
+		}
+		record.Text += "\n" + string(line.text)
 	}
 	if record.Problem != "" && len(taken) > 0 {
 		// Only the first line is given up.
@@ -150,12 +157,14 @@ func encodingProblem(text string) string {
 }
 
 // take is the next line without its end. What is over the bound is read and thrown away.
-func (r *csvReader) take() (line []byte, tooLong bool, err error) {
+func (r *csvReader) take() (csvLine, error) {
 	if len(r.ahead) > 0 {
-		line, r.ahead = r.ahead[0], r.ahead[1:]
+		given := r.ahead[0]
+		r.ahead = r.ahead[1:]
 		r.line++
-		return line, len(line) > maxRecordBytes, nil
+		return given, nil
 	}
+	var line []byte
 	for {
 		part, err := r.input.ReadSlice('\n')
 		r.read += int64(len(part))
@@ -170,17 +179,17 @@ func (r *csvReader) take() (line []byte, tooLong bool, err error) {
 		}
 		if err != nil {
 			if errors.Is(err, io.EOF) {
-				return nil, false, io.EOF
+				return csvLine{}, io.EOF
 			}
-			return nil, false, fmt.Errorf("reading the file: %w", err)
+			return csvLine{}, fmt.Errorf("reading the file: %w", err)
 		}
 		r.line++
 		line = bytes.TrimSuffix(line, []byte("\n"))
 		line = bytes.TrimSuffix(line, []byte("\r"))
 		if len(line) > maxRecordBytes {
-			return line[:200], true, nil
+			return csvLine{text: line[:200], tooLong: true}, nil
 		}
-		return line, false, nil
+		return csvLine{text: line}, nil
 	}
 }
 

@@ -86,6 +86,16 @@ func TestALineThatIsTooLongFailsAlone(t *testing.T) {
 	}
 }
 
+func TestTheStartOfALineThatIsTooLongIsNeverALine(t *testing.T) {
+	t.Parallel()
+	records := readAll(t, "\"open,1\na,"+strings.Repeat("x", maxRecordBytes)+"\nc,d\n")
+	if len(records) != 3 || records[0].Problem == "" || records[1].Problem == "" || records[1].Line != 2 || records[2].Line != 3 || records[2].Columns[0] != "c" {
+		for _, r := range records {
+			t.Errorf("line %d: %.20q %s", r.Line, r.Columns, r.Problem)
+		}
+	}
+}
+
 func TestWhatIsNoCSVIsGivenUpInTheEnd(t *testing.T) {
 	t.Parallel()
 	r, err := newCSVReader(strings.NewReader(strings.Repeat("a\"b\n", maxBroken+2)), ',')
