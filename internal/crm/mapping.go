@@ -153,8 +153,11 @@ func (f MappingField) resolve(s *schema.Schema, object *schema.Object, header []
 		refuse("column", "either a column or a value is needed")
 	case f.Column != "":
 		src.column = slices.Index(header, f.Column)
-		if src.column < 0 {
+		switch {
+		case src.column < 0:
 			refuse("column", "the file has no column %q; it has %s", shortened(f.Column), columnList(header))
+		case slices.Contains(header[src.column+1:], f.Column):
+			refuse("column", "the file has two columns %q", shortened(f.Column))
 		}
 	}
 	if f.Lookup != "" && field != nil {
@@ -178,6 +181,10 @@ func (f MappingField) findLookup(
 	by, ok := target.Field(f.Lookup)
 	if !ok {
 		refuse("lookup", "%s has no field %q%s", target.Name, shortened(f.Lookup), didYouMean(f.Lookup, fieldNames(target)))
+		return nil, nil
+	}
+	if by.Kind() == schema.KindTexts || by.Type == schema.TypeAutoNumber {
+		refuse("lookup", "records of %s cannot be looked up by %q, which is %s", target.Name, by.Name, by.Type)
 		return nil, nil
 	}
 	return target, by

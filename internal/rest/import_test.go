@@ -244,6 +244,8 @@ func TestAFileThatCannotBeReadWritesNothing(t *testing.T) {
 		"a key that is not one":   {mappingOf("product", "name", good), "name\nA\n", 422, "not unique"},
 		"a key that is missing":   {mappingOf("product", "code", good), "name\nA\n", 422, "not among the mapped"},
 		"a lookup of no relation": {mappingOf("product", "", fields{{"field": "name", "column": "name", "lookup": "code"}}), "name\nA\n", 422, "is no relation"},
+		"a lookup of texts":       {mappingOf("opportunity", "", fields{{"field": "customer", "column": "name", "lookup": "tags"}}), "name\nA\n", 422, "cannot be looked up"},
+		"a column that is twice":  {mappingOf("product", "", good), "name,code,name\nA,b,C\n", 422, "two columns"},
 		"a field mapped twice":    {mappingOf("product", "", fields{{"field": "name", "column": "name"}, {"field": "name", "value": "x"}}), "name\nA\n", 422, "mapped twice"},
 		"another object":          {mappingOf("customer", "", good), "name\nA\n", 422, "object"},
 		"no fields":               {mappingOf("product", "", nil), "name\nA\n", 422, "fields"},
@@ -254,7 +256,11 @@ func TestAFileThatCannotBeReadWritesNothing(t *testing.T) {
 		"a header in Latin-1":     {mappingOf("product", "", good), "n\xe4me\nA\n", 422, "UTF-8"},
 		"an unknown object":       {mappingOf("prodct", "", good), "name\nA\n", 422, ""},
 	} {
-		i := u.imports("product", c.mapping, c.file)
+		object := "product"
+		if what == "a lookup of texts" {
+			object = "opportunity"
+		}
+		i := u.imports(object, c.mapping, c.file)
 		if i.status != c.status || !strings.Contains(string(i.problem), c.words) {
 			t.Errorf("%s: status %d: %s", what, i.status, i.problem)
 		}
