@@ -8,6 +8,7 @@ import (
 	"mime"
 	"net/http"
 	"slices"
+	"unicode/utf8"
 
 	"github.com/kontor-crm/kontor/internal/fault"
 )
@@ -74,6 +75,10 @@ func decodeObject(text []byte) (map[string]any, error) {
 	if depth(text) > maxDepth {
 		return nil, fault.New(fault.Malformed, "the body is nested more than %d deep", maxDepth)
 	}
+	// encoding/json would replace what is no UTF-8, and take the last of two values.
+	if !utf8.Valid(text) {
+		return nil, fault.New(fault.Malformed, "the body is not valid UTF-8")
+	}
 	decoder := json.NewDecoder(bytes.NewReader(text))
 	decoder.UseNumber()
 	var value any
@@ -87,7 +92,35 @@ func decodeObject(text []byte) (map[string]any, error) {
 	if !ok {
 		return nil, fault.New(fault.Malformed, "the body must be a JSON object")
 	}
+	if err := refuseTwins(text); err != nil {
+		return nil, err
+	}
 	return object, nil
+}
+
+// refuseTwins refuses an object that has a name twice; text is a sound one.
+func refuseTwins(text []byte) error {
+	decoder := json.NewDecoder(bytes.NewReader(text))
+	if _, err := decoder.Token(); err != nil {
+		return notJSON(err, decoder.InputOffset())
+	}
+	seen := map[string]bool{}
+	for decoder.More() {
+		name, err := decoder.Token()
+		if err != nil {
+			return notJSON(err, decoder.InputOffset())
+		}
+		text, _ := name.(string)
+		if seen[text] {
+			return fault.New(fault.Malformed, "the body names %.60q twice", text)
+		}
+		seen[text] = true
+		var value json.RawMessage
+		if err := decoder.Decode(&value); err != nil {
+			return notJSON(err, decoder.InputOffset())
+		}
+	}
+	return nil
 }
 
 func notJSON(err error, offset int64) error {

@@ -26,6 +26,8 @@ func TestABodyThatIsNoJSONObjectIsRefused(t *testing.T) {
 		`{"name": "Acme"} {}`:             http.StatusBadRequest,
 		`["Acme"]`:                        http.StatusBadRequest,
 		`null`:                            http.StatusBadRequest,
+		"{\"name\": \"K\xe4se\"}":         http.StatusBadRequest,
+		`{"name": "A", "name": "B"}`:      http.StatusBadRequest,
 		`{"name": ` + deep + `}`:          http.StatusBadRequest,
 		`{"name": "a\u0000b"}`:            http.StatusUnprocessableEntity,
 		`{"name": {"first": "A"}}`:        http.StatusUnprocessableEntity,

@@ -15,9 +15,12 @@ func getRecord(ctx context.Context, c *call, model *tenancy.Model) (*answer, err
 	if err != nil {
 		return nil, fault.Wrap(fault.Malformed, err, "the query string cannot be read")
 	}
-	for name := range values {
-		if name != "fields" {
+	for name, texts := range values {
+		switch {
+		case name != "fields":
 			return nil, malformed(name, "is no parameter of a record; there is fields")
+		case len(texts) > 1:
+			return nil, malformed(name, "stands twice")
 		}
 	}
 	var fields []string
