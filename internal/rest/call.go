@@ -48,9 +48,13 @@ func (d desk) reading(h handler) http.Handler {
 	return d.signedIn(func(ctx context.Context, _ http.ResponseWriter, c *call) (*answer, error) { return c.run(ctx, h) })
 }
 
-// writing is a route for signed-in users that changes records.
+// writing is a route for signed-in users that changes records. A body may take
+// its time: it is read first, so that neither the lease nor the model is older.
 func (d desk) writing(h handler) http.Handler {
 	return d.signedIn(func(ctx context.Context, _ http.ResponseWriter, c *call) (*answer, error) {
+		if c.ContentLength != 0 {
+			_, _ = c.body.JSON() // the handler is given the same
+		}
 		if err := c.tenant.Writable(); err != nil {
 			return nil, err
 		}

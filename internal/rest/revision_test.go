@@ -1,6 +1,7 @@
 package rest_test
 
 import (
+	"io"
 	"net/http"
 	"strings"
 	"testing"
@@ -32,6 +33,32 @@ func TestANewFieldIsServedWithoutARestart(t *testing.T) {
 	if got := u.get("/api/v1/schema").object()["revision"]; got == nil || o.schema.Revision != 2 {
 		t.Errorf("the revision is %v", got)
 	}
+}
+
+// pausing is a body that does something before its second half.
+type pausing struct {
+	halves []string
+	before func()
+}
+
+func (p *pausing) Read(b []byte) (int, error) {
+	if len(p.halves) == 0 {
+		return 0, io.EOF
+	}
+	if len(p.halves) == 1 {
+		p.before()
+	}
+	n := copy(b, p.halves[0])
+	p.halves = p.halves[1:]
+	return n, nil
+}
+
+func TestABodyThatTakesItsTimeMeetsTheNewestModel(t *testing.T) {
+	t.Parallel()
+	o := newOrganisation(t)
+	u := o.signedIn(t)
+	body := &pausing{halves: []string{`{"name": "A", `, `"tier": "gold"}`}, before: func() { o.apply(t, testModel(t, withTier)) }}
+	u.send("POST", "/api/v1/records/customer", body).is(http.StatusCreated)
 }
 
 func TestARequestThatMeetsAMovedSchemaRunsOnceMore(t *testing.T) {
