@@ -36,9 +36,9 @@ func newClient(address string) (*client, error) {
 	}
 	dialer := &net.Dialer{Timeout: dialTimeout}
 	transport := &http.Transport{
-		Proxy: http.ProxyFromEnvironment,
+		Proxy: exceptLocal(http.ProxyFromEnvironment),
 		DialContext: func(ctx context.Context, network, address string) (net.Conn, error) {
-			if host, port, err := net.SplitHostPort(address); err == nil && (host == "localhost" || strings.HasSuffix(host, ".localhost")) {
+			if host, port, err := net.SplitHostPort(address); err == nil && isLocal(host) {
 				address = net.JoinHostPort("127.0.0.1", port)
 			}
 			return dialer.DialContext(ctx, network, address)
@@ -46,6 +46,18 @@ func newClient(address string) (*client, error) {
 		TLSHandshakeTimeout: dialTimeout,
 	}
 	return &client{base: base, http: &http.Client{Transport: transport}}, nil
+}
+
+func isLocal(host string) bool { return host == "localhost" || strings.HasSuffix(host, ".localhost") }
+
+// exceptLocal asks no proxy for names below localhost: on its machine they mean another one.
+func exceptLocal(proxy func(*http.Request) (*url.URL, error)) func(*http.Request) (*url.URL, error) {
+	return func(request *http.Request) (*url.URL, error) {
+		if isLocal(request.URL.Hostname()) {
+			return nil, nil //nolint:nilnil // no proxy is no error
+		}
+		return proxy(request)
+	}
 }
 
 // login signs in; the requests after it are this user's.
@@ -172,8 +184,8 @@ type importEvent struct {
 	Error    *problem      `json:"error"`
 }
 
-// maxEvent bounds one line of the answer: a failed line of the file, twice over.
-const maxEvent = 4 << 20
+// maxEvent bounds one line of the answer: a failed line of the file, of which JSON may make six times as much.
+const maxEvent = 16 << 20
 
 // importCSV streams a file into an object, and calls progress and failed as the
 // server tells. mapping is the mapping in JSON, which names the object.

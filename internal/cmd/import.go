@@ -2,8 +2,8 @@ package cmd
 
 import (
 	"bufio"
+	"cmp"
 	"context"
-	"encoding/csv"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -76,7 +76,7 @@ func (o *importOptions) run(ctx context.Context, path string, out, errOut io.Wri
 	if err != nil {
 		return err
 	}
-	object, mapping, err := readMapping(o.mapping)
+	object, delimiter, mapping, err := readMapping(o.mapping)
 	if err != nil {
 		return err
 	}
@@ -85,6 +85,9 @@ func (o *importOptions) run(ctx context.Context, path string, out, errOut io.Wri
 		return err
 	}
 	defer file.Close()
+	if o.overwrites(path) {
+		return fmt.Errorf("--failed names the file that is imported, which would be lost; %w", errUsage)
+	}
 	c, err := newClient(o.url)
 	if err != nil {
 		return err
@@ -98,7 +101,7 @@ func (o *importOptions) run(ctx context.Context, path string, out, errOut io.Wri
 	if err != nil {
 		return fmt.Errorf("reading %s: %w", path, err)
 	}
-	failures, err := newFailures(o.failed, header, errOut)
+	failures, err := newFailures(o.failed, header, delimiter, errOut)
 	if err != nil {
 		return err
 	}
@@ -112,6 +115,16 @@ func (o *importOptions) run(ctx context.Context, path string, out, errOut io.Wri
 		return fmt.Errorf("%d of %d lines failed", report.Failed, report.lines())
 	}
 	return nil
+}
+
+// overwrites says whether the file of failed lines is the imported one.
+func (o *importOptions) overwrites(path string) bool {
+	imported, err := os.Stat(path)
+	if err != nil {
+		return false
+	}
+	failed, err := os.Stat(o.failed)
+	return err == nil && os.SameFile(imported, failed)
 }
 
 func (o *importOptions) password() (string, error) {
@@ -128,22 +141,23 @@ func (o *importOptions) password() (string, error) {
 	return strings.TrimRight(string(text), "\r\n"), nil
 }
 
-// readMapping reads a mapping in YAML; it returns the object that it names, and the mapping in JSON.
-func readMapping(path string) (object string, mapping []byte, err error) {
+// readMapping reads a mapping in YAML; it returns the object and the delimiter that it names, and the mapping in JSON.
+func readMapping(path string) (object, delimiter string, mapping []byte, err error) {
 	text, err := os.ReadFile(path) //nolint:gosec // the user names the file
 	if err != nil {
-		return "", nil, fmt.Errorf("reading the mapping: %w", err)
+		return "", "", nil, fmt.Errorf("reading the mapping: %w", err)
 	}
 	if mapping, err = yaml.YAMLToJSON(text); err != nil {
-		return "", nil, fmt.Errorf("reading the mapping %s: %w", path, err)
+		return "", "", nil, fmt.Errorf("reading the mapping %s: %w", path, err)
 	}
 	var named struct {
-		Object string `json:"object"`
+		Object    string `json:"object"`
+		Delimiter string `json:"delimiter"`
 	}
 	if err := json.Unmarshal(mapping, &named); err != nil || named.Object == "" {
-		return "", nil, fmt.Errorf("the mapping %s names no object: it starts with object: …", path)
+		return "", "", nil, fmt.Errorf("the mapping %s names no object: it starts with object: …", path)
 	}
-	return named.Object, mapping, nil
+	return named.Object, cmp.Or(named.Delimiter, ","), mapping, nil
 }
 
 // openInput opens a file, or the standard input for "-"; the size is -1 when nobody knows it.
@@ -189,14 +203,15 @@ const shownFailures = 10
 
 // failures tells the first failed lines and writes all into a file, if there is one.
 type failures struct {
-	told  io.Writer
-	count int
-	file  *os.File
-	lines *bufio.Writer
+	told      io.Writer
+	delimiter string
+	count     int
+	file      *os.File
+	lines     *bufio.Writer
 }
 
-func newFailures(path, header string, told io.Writer) (*failures, error) {
-	f := &failures{told: told}
+func newFailures(path, header, delimiter string, told io.Writer) (*failures, error) {
+	f := &failures{told: told, delimiter: delimiter}
 	if path == "" {
 		return f, nil
 	}
@@ -205,7 +220,7 @@ func newFailures(path, header string, told io.Writer) (*failures, error) {
 		return nil, fmt.Errorf("making the file of failed lines: %w", err)
 	}
 	f.file, f.lines = file, bufio.NewWriter(file)
-	if _, err := f.lines.WriteString(strings.TrimRight(header, "\r\n") + ",failure\n"); err != nil {
+	if _, err := f.lines.WriteString(strings.TrimRight(header, "\r\n") + delimiter + "failure\n"); err != nil {
 		return nil, fmt.Errorf("writing the file of failed lines: %w", err)
 	}
 	return f, nil
@@ -220,7 +235,7 @@ func (f *failures) add(line failedLine) error {
 	if f.lines == nil {
 		return nil
 	}
-	_, err := f.lines.WriteString(strings.TrimRight(line.Text, "\r\n") + "," + quoteCSV("line "+strconv.Itoa(line.Line)+": "+reasons) + "\n")
+	_, err := f.lines.WriteString(strings.TrimRight(line.Text, "\r\n") + f.delimiter + quoteCSV("line "+strconv.Itoa(line.Line)+": "+reasons) + "\n")
 	return err
 }
 
@@ -234,10 +249,5 @@ func (f *failures) close() error {
 	return errors.Join(f.lines.Flush(), f.file.Close())
 }
 
-func quoteCSV(text string) string {
-	var quoted strings.Builder
-	w := csv.NewWriter(&quoted)
-	_ = w.Write([]string{text}) // a strings.Builder takes everything
-	w.Flush()
-	return strings.TrimRight(quoted.String(), "\n")
-}
+// quoteCSV is a value with quotes, which mean the same beside every delimiter.
+func quoteCSV(text string) string { return `"` + strings.ReplaceAll(text, `"`, `""`) + `"` }
