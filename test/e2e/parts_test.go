@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"strconv"
+	"strings"
 	"time"
 
 	. "github.com/onsi/ginkgo/v2"
@@ -15,6 +16,8 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/client-go/tools/clientcmd"
+	clientcmdapi "k8s.io/client-go/tools/clientcmd/api"
 
 	crmv1 "github.com/kontor-crm/kontor/api/v1alpha1"
 	"github.com/kontor-crm/kontor/internal/secret"
@@ -30,13 +33,16 @@ type parts struct {
 	postgres         *env.PostgresServer
 	port, systemPort int
 	systemURLFile    string
-	keyFile          string
-	operator, server *gexec.Session
+	// operatorKubeconfig has the rights of the operator's ServiceAccount, no more.
+	operatorKubeconfig string
+	keyFile            string
+	operator, server   *gexec.Session
 }
 
 // The operator's own namespace, and the DatabaseServer in it.
 const (
 	operatorNamespace = "kontor-system"
+	operatorAccount   = "kontor-operator"
 	databaseServer    = "main"
 )
 
@@ -58,6 +64,7 @@ func newParts(ctx SpecContext) *parts {
 		Data:       map[string][]byte{"username": []byte(admin.User), "password": []byte(admin.Password)},
 	})).To(Succeed())
 	Expect(p.kube.Create(ctx, gen.DatabaseServer(databaseServer, admin))).To(Succeed())
+	p.operatorKubeconfig = p.bindOperator(ctx, filepath.Join(dir, "operator-kubeconfig"))
 	DeferCleanup(func() {
 		for _, program := range []*gexec.Session{p.operator, p.server} {
 			if program != nil {
@@ -68,9 +75,27 @@ func newParts(ctx SpecContext) *parts {
 	return p
 }
 
-func (p *parts) startOperator() {
-	p.operator = start(nil, "operator", "--kubeconfig", p.kubeconfig, "--system-database-url-file", p.systemURLFile, "--key-file", p.keyFile,
-		"--installation", "e2e", "--namespace", operatorNamespace, "--url-port", strconv.Itoa(p.port), "--health-listen", "0", "--metrics-listen", "0")
+// bindOperator gives the operator the rights that an installation gives it, and
+// writes a kubeconfig with nothing but them.
+func (p *parts) bindOperator(ctx SpecContext, path string) string {
+	GinkgoHelper()
+	p.kubectl(ctx, "apply", "-k", filepath.Join(env.Root(GinkgoT()), "config", "rbac"), "-n", operatorNamespace)
+	token := p.kubectl(ctx, "create", "token", operatorAccount, "-n", operatorNamespace, "--duration=1h")
+	config, err := clientcmd.LoadFromFile(p.kubeconfig)
+	Expect(err).NotTo(HaveOccurred())
+	for name := range config.AuthInfos {
+		config.AuthInfos[name] = &clientcmdapi.AuthInfo{Token: strings.TrimSpace(token)}
+	}
+	Expect(clientcmd.WriteToFile(*config, path)).To(Succeed())
+	return path
+}
+
+// startOperator starts the operator. Without --leader-elect: after a kill it
+// would wait until the lease of the killed one is over.
+func (p *parts) startOperator(more ...string) {
+	p.operator = start(nil, append([]string{"operator", "--kubeconfig", p.operatorKubeconfig, "--service-account", operatorNamespace + "/" + operatorAccount,
+		"--system-database-url-file", p.systemURLFile, "--key-file", p.keyFile,
+		"--installation", "e2e", "--namespace", operatorNamespace, "--url-port", strconv.Itoa(p.port), "--health-listen", "0", "--metrics-listen", "0"}, more...)...)
 }
 
 // startServer starts the service and waits until it says that it is ready.
@@ -92,7 +117,7 @@ var _ = Describe("An operator and a server of their own", Ordered, ContinueOnFai
 	var p *parts
 	BeforeAll(func(ctx SpecContext) {
 		p = newParts(ctx)
-		p.startOperator()
+		p.startOperator("--leader-elect")
 		Eventually(ctx, func() []string {
 			return query[string](ctx, p.postgres.URL("postgres"), `SELECT datname FROM pg_database WHERE datname = 'kontor_parts'`)
 		}).Should(HaveLen(1))
