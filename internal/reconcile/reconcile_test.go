@@ -182,6 +182,17 @@ func TestABurstOfChangesSettlesOnce(t *testing.T) {
 	t.Error("a namespace that never rests is never handled")
 }
 
+func TestABurstOfLongAgoDoesNotCutANewOneShort(t *testing.T) {
+	t.Parallel()
+	g := NewWithT(t)
+	now := time.Unix(0, 0)
+	s := reconcile.NewSettling(func() time.Time { return now })
+	s.Touch("a")
+	now = now.Add(time.Hour)
+	s.Touch("a")
+	g.Expect(s.Wait("a")).To(Equal(300 * time.Millisecond))
+}
+
 func TestTheOldestTenantHasTheNamespace(t *testing.T) {
 	t.Parallel()
 	g := NewWithT(t)

@@ -30,7 +30,7 @@ func (s *Settling) Touch(namespace string) {
 	defer s.mu.Unlock()
 	now := s.Now()
 	b, ok := s.since[namespace]
-	if !ok {
+	if !ok || now.Sub(b.last) > s.AtMost { // what nobody asked about, for want of a tenant, is another burst
 		b.first = now
 	}
 	b.last = now
