@@ -4,7 +4,9 @@ package customfield
 
 import (
 	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/builder"
 	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/handler"
 
 	crmv1 "github.com/kontor-crm/kontor/api/v1alpha1"
 	"github.com/kontor-crm/kontor/internal/reconcile"
@@ -15,7 +17,11 @@ const Kind = "CustomField"
 
 // New is the controller.
 func New(c client.Client, pace reconcile.Pace, verdicts *reconcile.Verdicts) *reconcile.Reporter {
-	return &reconcile.Reporter{Client: c, Pace: pace, Verdicts: verdicts, Kind: Kind, New: func() crmv1.Object { return &crmv1.CustomField{} }}
+	return &reconcile.Reporter{
+		Client: c, Pace: pace, Verdicts: verdicts, Kind: Kind,
+		New:     func() crmv1.Object { return &crmv1.CustomField{} },
+		NewList: func() client.ObjectList { return &crmv1.CustomFieldList{} },
+	}
 }
 
 // SetupWithManager makes the manager run the controller.
@@ -23,6 +29,7 @@ func SetupWithManager(m ctrl.Manager, r *reconcile.Reporter) error {
 	return ctrl.NewControllerManagedBy(m).
 		Named(Kind).
 		For(&crmv1.CustomField{}).
+		Watches(&crmv1.Tenant{}, handler.EnqueueRequestsFromMapFunc(r.Orphans), builder.WithPredicates(reconcile.TenantGone())).
 		WatchesRawSource(r.Verdicts.Source(Kind)).
 		Complete(r)
 }

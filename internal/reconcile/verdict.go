@@ -6,11 +6,15 @@ import (
 	"maps"
 	"sync"
 
+	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/util/workqueue"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/event"
+	"sigs.k8s.io/controller-runtime/pkg/predicate"
 	"sigs.k8s.io/controller-runtime/pkg/source"
 
 	crmv1 "github.com/kontor-crm/kontor/api/v1alpha1"
@@ -112,8 +116,35 @@ type Reporter struct {
 	Pace     Pace
 	Verdicts *Verdicts
 	Kind     string
-	// New makes an empty object of the kind.
-	New func() crmv1.Object
+	// New makes an empty object of the kind, NewList an empty list of them.
+	New     func() crmv1.Object
+	NewList func() client.ObjectList
+}
+
+// Orphans are the resources of the kind in the namespace of a Tenant that is gone:
+// for a watch on Tenants, with the predicate TenantGone.
+func (r *Reporter) Orphans(ctx context.Context, tenant client.Object) []ctrl.Request {
+	list := r.NewList()
+	if err := r.Client.List(ctx, list, client.InNamespace(tenant.GetNamespace())); err != nil {
+		return nil
+	}
+	var requests []ctrl.Request
+	_ = meta.EachListItem(list, func(item runtime.Object) error {
+		if obj, ok := item.(client.Object); ok {
+			requests = append(requests, ctrl.Request{NamespacedName: client.ObjectKeyFromObject(obj)})
+		}
+		return nil
+	})
+	return requests
+}
+
+// TenantGone lets the deletions of Tenants through.
+func TenantGone() predicate.Predicate {
+	return predicate.Funcs{
+		CreateFunc:  func(event.CreateEvent) bool { return false },
+		UpdateFunc:  func(event.UpdateEvent) bool { return false },
+		GenericFunc: func(event.GenericEvent) bool { return false },
+	}
 }
 
 // Reconcile reports on one resource.
@@ -129,29 +160,42 @@ func (r *Reporter) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Result
 	if !obj.GetDeletionTimestamp().IsZero() {
 		return ctrl.Result{}, nil
 	}
-	verdict, known := r.Verdicts.Get(req.Namespace, Ref{Kind: r.Kind, Name: req.Name})
-	if known && (verdict.Generation != obj.GetGeneration() || verdict.UID != obj.GetUID()) {
-		return ctrl.Result{}, nil // the schema step comes to this form, and then wakes us
+	var tenants crmv1.TenantList
+	if err := r.Client.List(ctx, &tenants, client.InNamespace(req.Namespace)); err != nil {
+		return ctrl.Result{}, fmt.Errorf("listing the tenants of %q: %w", req.Namespace, err)
 	}
-	if !known {
-		var tenants crmv1.TenantList
-		if err := r.Client.List(ctx, &tenants, client.InNamespace(req.Namespace)); err != nil {
-			return ctrl.Result{}, fmt.Errorf("listing the tenants of %q: %w", req.Namespace, err)
-		}
-		if len(tenants.Items) > 0 && !obj.GetCommonSpec().Suspend {
-			return ctrl.Result{}, nil // the tenant's schema step is still to come, and then wakes us
-		}
+	verdict, known := r.Verdicts.Get(req.Namespace, Ref{Kind: r.Kind, Name: req.Name})
+	known = known && verdict.Generation == obj.GetGeneration() && verdict.UID == obj.GetUID()
+	owner := OldestTenant(tenants.Items)
+	switch {
+	case owner == nil:
 		missing := Finding{Reason: crmv1.ReasonTenantMissing, Message: "there is no Tenant in the namespace; create one"}
 		verdict = Verdict{Accepted: missing, Applied: missing}
+	case !known && !obj.GetCommonSpec().Suspend:
+		if !stuck(owner) || settled(obj) {
+			// The tenant's schema step comes to this form, and then wakes us.
+			return ctrl.Result{RequeueAfter: r.Pace.Later}, nil
+		}
+		waiting := Finding{Reason: crmv1.ReasonPending, Message: "it waits for Tenant " + owner.Name + ", which is not ready; its own status says why"}
+		verdict = Verdict{Accepted: waiting, Applied: waiting}
 	}
-	result, err := Run(ctx, r.Client, r.Pace, obj, []Step{
+	_, err := Run(ctx, r.Client, r.Pace, obj, []Step{
 		report(crmv1.ConditionAccepted, verdict.Accepted),
 		report(crmv1.ConditionApplied, verdict.Applied),
 	})
-	if err != nil {
-		return result, err
-	}
-	return ctrl.Result{}, nil // the tenant looks again by itself, and wakes us when it saw something new
+	return ctrl.Result{}, err // the tenant looks again by itself, and wakes us when it saw something new
+}
+
+// settled says that the newest form was applied when it was looked at last, which
+// an operator that has just started need not deny.
+func settled(obj crmv1.Object) bool {
+	status := obj.GetCommonStatus()
+	return status.ObservedGeneration == obj.GetGeneration() && meta.IsStatusConditionTrue(status.Conditions, crmv1.ConditionReady)
+}
+
+// stuck says of a tenant that its schema step is not about to run.
+func stuck(tenant *crmv1.Tenant) bool {
+	return tenant.Spec.Suspend || meta.IsStatusConditionFalse(tenant.Status.Conditions, crmv1.ConditionDatabaseReady)
 }
 
 func report(condition string, finding Finding) Step {
