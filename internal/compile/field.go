@@ -10,6 +10,9 @@ import (
 	"github.com/kontor-crm/kontor/internal/schema"
 )
 
+// objectUser is the one object of which Kontor makes a record itself: the first administrator.
+const objectUser = "user"
+
 // readFields makes a unit of each CustomField that is given or applied, by name.
 func (c *compiler) readFields(applied appliedIndex) []*unit[placedField] {
 	units := map[Ref]*unit[placedField]{}
@@ -22,6 +25,11 @@ func (c *compiler) readFields(applied appliedIndex) []*unit[placedField] {
 			problems = append(problems, Problem{Path: "metadata.name", Message: schema.CheckFieldName(given.Name)})
 		}
 		problems = append(problems, checkField("spec", &given.Spec.FieldSpec)...)
+		if u.wanted.object == objectUser && u.wanted.field.Required && u.wanted.field.Default == nil && (u.applied == nil || !u.applied.field.Required) {
+			problems = append(problems, Problem{
+				Path: "spec.required", Message: "the first administrator has no value for it, nobody being there to give one; set a default, or leave it optional",
+			})
+		}
 		if u.applied != nil {
 			problems = append(problems, checkAgainstApplied(u, applied)...)
 		}
