@@ -7,7 +7,9 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
+	"k8s.io/apimachinery/pkg/api/meta"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	crmv1 "github.com/kontor-crm/kontor/api/v1alpha1"
@@ -27,7 +29,11 @@ func (r *run) service(ctx context.Context) (reconcile.Result, error) {
 	if err != nil {
 		return reconcile.Result{}, err
 	}
-	if err := r.publish(ctx, hosts); err != nil {
+	err = r.publish(ctx, hosts)
+	if fault.ReasonOf(err) == crmv1.ReasonHostConflict { // its last owner has not given it up yet
+		return reconcile.Result{}, fault.Because(fault.Unavailable, crmv1.ReasonHostConflict, "%s", err)
+	}
+	if err != nil {
 		return reconcile.Result{}, err
 	}
 	r.tenant.Status.Service.Hosts = hosts
@@ -44,10 +50,23 @@ func (r *run) service(ctx context.Context) (reconcile.Result, error) {
 		return reconcile.Result{}, refused
 	}
 	if servers == 0 {
-		return reconcile.Result{}, fault.Because(fault.Waiting, crmv1.ReasonWaitingForServer,
+		return reconcile.Result{}, fault.Because(r.patience(), crmv1.ReasonWaitingForServer,
 			"no server acknowledged revision %d yet; is one running?", r.applied.Revision)
 	}
 	return reconcile.Met(crmv1.ReasonServing, "revision %d is served at %s", r.applied.Revision, strings.Join(hosts, ", ")), nil
+}
+
+// longWait is the time after which a server that does not acknowledge counts as away.
+const longWait = time.Minute
+
+// patience is Waiting while a server may be about to acknowledge, and Unavailable
+// when none did for long: a thousand tenants do not ask twice a second for ever.
+func (r *run) patience() fault.Kind {
+	before := meta.FindStatusCondition(r.tenant.Status.Conditions, crmv1.ConditionServiceReady)
+	if before != nil && before.Reason == crmv1.ReasonWaitingForServer && r.Now().Sub(before.LastTransitionTime.Time) > longWait {
+		return fault.Unavailable
+	}
+	return fault.Waiting
 }
 
 // publish writes the directory's entry when it differs. The application's

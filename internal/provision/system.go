@@ -152,6 +152,12 @@ func (d *Directory) Publish(ctx context.Context, entry tenant.Entry) error {
 		return nil
 	}
 	err = pgx.BeginFunc(ctx, d.pool, func(tx pgx.Tx) error { return d.write(ctx, tx, entry) })
+	if fault.ReasonOf(err) == ReasonHostConflict {
+		// Whoever holds the host may be waiting for one that this tenant gives up.
+		if err := d.release(ctx, entry); err != nil {
+			return translate(d.plain(err), "giving up the hosts of %s", entry.Key)
+		}
+	}
 	if err != nil {
 		return translate(d.plain(err), "publishing %s in the directory", entry.Key)
 	}
@@ -206,6 +212,15 @@ ON CONFLICT (key) DO UPDATE SET hosts = excluded.hosts, host = excluded.host, po
 		return fault.Because(fault.Conflict, ReasonHostConflict, "the host %s leads to another tenant", taken[0])
 	}
 	return nil
+}
+
+// release takes the hosts from the tenant that it does not ask for any more, and gives it nothing.
+func (d *Directory) release(ctx context.Context, entry tenant.Entry) error {
+	const shrink = `WITH gone AS (DELETE FROM directory_host WHERE key = $1 AND NOT host = ANY ($2))
+UPDATE directory SET hosts = ARRAY(SELECT h FROM unnest(hosts) AS h WHERE h = ANY ($2) ORDER BY h), updated_at = now()
+WHERE key = $1 AND NOT hosts <@ $2`
+	_, err := d.pool.Exec(ctx, shrink, entry.Key, entry.Hosts)
+	return err
 }
 
 // Remove takes the tenant out.
