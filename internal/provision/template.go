@@ -117,8 +117,9 @@ func ensureModelRole(ctx context.Context, c *pgx.Conn) error {
 IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = `+quoted(modelRole)+`) THEN
   CREATE ROLE `+role+` NOLOGIN;
   COMMENT ON ROLE `+role+` IS 'owns what is in the templates of Kontor';
-END IF;
-IF NOT pg_has_role(`+quoted(modelRole)+`, 'MEMBER') THEN
+  -- From PostgreSQL 16 on, who makes a role is a member that may not act as it.
+  GRANT `+role+` TO CURRENT_USER;
+ELSIF NOT pg_has_role(`+quoted(modelRole)+`, 'MEMBER') THEN
   GRANT `+role+` TO CURRENT_USER;
 END IF;
 END $$`)
