@@ -51,10 +51,50 @@ func (r *run) apply(ctx context.Context, d *decision, database secret.Connection
 	return r.prunePlans(ctx)
 }
 
+// settlePlans says of plans that were under way when the process ended what became
+// of them: the revision that is applied tells. The plan that is next is taken up again.
+func (r *run) settlePlans(ctx context.Context, d *decision) error {
+	plans, err := r.plans(ctx)
+	if err != nil {
+		return err
+	}
+	for i := range plans {
+		record := &plans[i]
+		if record.Status.Phase != crmv1.PlanApplying || !d.plan.Empty() && record.Name == r.planName(d.plan) {
+			continue
+		}
+		before := record.DeepCopy()
+		finished := metav1.NewTime(r.Now())
+		record.Status.FinishedAt = &finished
+		record.Status.Phase, record.Status.Message = crmv1.PlanApplied, fmt.Sprintf("applied as revision %d", record.Status.Revision)
+		if d.applied == nil || record.Status.Revision > d.applied.Revision {
+			record.Status.Phase, record.Status.Message = crmv1.PlanFailed, "it was broken off before it changed anything, and another plan followed"
+		}
+		// The cache may be behind: then it is settled already.
+		err := r.Client.Status().Patch(ctx, record, client.MergeFromWithOptions(before, client.MergeFromWithOptimisticLock{}))
+		if err != nil && !apierrors.IsConflict(err) && !apierrors.IsNotFound(err) {
+			return fmt.Errorf("settling plan %q: %w", record.Name, err)
+		}
+	}
+	return nil
+}
+
+func (r *run) plans(ctx context.Context) ([]crmv1.ChangePlan, error) {
+	var plans crmv1.ChangePlanList
+	if err := r.Client.List(ctx, &plans, client.InNamespace(r.tenant.Namespace), client.MatchingLabels{crmv1.TenantLabel: r.tenant.Name}); err != nil {
+		return nil, fmt.Errorf("listing the plans: %w", err)
+	}
+	return plans.Items, nil
+}
+
+func (r *run) planName(p *plan.Plan) string {
+	return fmt.Sprintf("%s-%d-%s", r.tenant.Name, p.Revision, p.Digest[:8])
+}
+
 func (r *run) recordPlan(ctx context.Context, p *plan.Plan) (*crmv1.ChangePlan, error) {
 	record := &crmv1.ChangePlan{ObjectMeta: metav1.ObjectMeta{
 		Namespace: r.tenant.Namespace,
-		Name:      fmt.Sprintf("%s-%d-%s", r.tenant.Name, p.Revision, p.Digest[:8]),
+		Name:      r.planName(p),
 		Labels:    map[string]string{crmv1.TenantLabel: r.tenant.Name},
 	}}
 	if err := controllerutil.SetControllerReference(r.tenant, record, r.Client.Scheme()); err != nil {
@@ -99,11 +139,11 @@ func (r *run) concludePlan(ctx context.Context, record *crmv1.ChangePlan, cause 
 
 // prunePlans keeps the newest applied plans and all that failed.
 func (r *run) prunePlans(ctx context.Context) error {
-	var plans crmv1.ChangePlanList
-	if err := r.Client.List(ctx, &plans, client.InNamespace(r.tenant.Namespace), client.MatchingLabels{crmv1.TenantLabel: r.tenant.Name}); err != nil {
-		return fmt.Errorf("listing the plans: %w", err)
+	plans, err := r.plans(ctx)
+	if err != nil {
+		return err
 	}
-	applied := slices.DeleteFunc(plans.Items, func(p crmv1.ChangePlan) bool { return p.Status.Phase != crmv1.PlanApplied })
+	applied := slices.DeleteFunc(plans, func(p crmv1.ChangePlan) bool { return p.Status.Phase != crmv1.PlanApplied })
 	slices.SortFunc(applied, func(a, b crmv1.ChangePlan) int { return int(b.Status.Revision - a.Status.Revision) })
 	for i := keptPlans; i < len(applied); i++ {
 		if err := client.IgnoreNotFound(r.Client.Delete(ctx, &applied[i])); err != nil {

@@ -36,6 +36,9 @@ func (r *run) schema(ctx context.Context) (reconcile.Result, error) {
 	}
 	decided := decide(r.tenant, gathered, applied, live)
 	r.tenant.Status.Schema = decided.status()
+	if err := r.settlePlans(ctx, decided); err != nil {
+		return reconcile.Result{}, err
+	}
 	err = r.carryOut(ctx, decided, database)
 	r.Verdicts.Set(r.tenant.Namespace, decided.verdicts(err == nil && len(decided.stuck) == 0))
 	if err != nil {
@@ -118,7 +121,7 @@ type decision struct {
 	plan      *plan.Plan
 	// refused are the resources whose new form is not safe to apply, with the reason.
 	refused map[compile.Ref]string
-	// stuck are refused changes that no resource can be held back for.
+	// stuck are refused changes that stay refused whatever is held back.
 	stuck        []string
 	wantedDigest string
 	applied      *schema.Schema
@@ -126,7 +129,7 @@ type decision struct {
 
 // decide compiles and plans. A resource whose change the planner refuses is held
 // at its applied form, and the rest is compiled and planned again, until nothing
-// is refused: each round holds at least one more, so it ends.
+// is refused or nobody is left to hold: each round holds at least one more, so it ends.
 func decide(tenant *crmv1.Tenant, all *resources, applied *schema.Schema, live *plan.Live) *decision {
 	d := &decision{resources: all, applied: applied, refused: map[compile.Ref]string{}}
 	held := maps.Clone(all.suspended)
@@ -139,47 +142,53 @@ func decide(tenant *crmv1.Tenant, all *resources, applied *schema.Schema, live *
 			d.wantedDigest = d.compiled.Schema.Digest()
 		}
 		d.plan = plan.Make(applied, d.compiled.Schema, live, policy)
-		progress := false
+		before := maps.Clone(held)
 		d.stuck = nil
 		for _, change := range d.plan.Refused {
-			ref, ok := d.owner(change)
-			if !ok {
-				d.stuck = append(d.stuck, change.Summary+": "+change.Reason)
+			reason := change.Summary + ": " + change.Reason
+			owners := slices.DeleteFunc(d.owners(change), func(ref compile.Ref) bool { _, already := before[ref]; return already })
+			if len(owners) == 0 {
+				d.stuck = append(d.stuck, reason)
 				continue
 			}
-			if _, already := held[ref]; !already {
-				progress = true
-				held[ref] = change.Summary + ": " + change.Reason
-				d.refused[ref] = held[ref]
-			} else if reason := change.Summary + ": " + change.Reason; d.refused[ref] != "" && !strings.Contains(d.refused[ref], reason) {
-				d.refused[ref] += "; " + reason
+			held[owners[0]] = reason
+			if earlier := d.refused[owners[0]]; earlier != "" && !strings.Contains(earlier, reason) {
+				reason = earlier + "; " + reason
 			}
+			d.refused[owners[0]] = reason
 		}
-		if !progress {
+		if len(held) == len(before) {
 			return d
 		}
 	}
 }
 
-// owner is the resource that asks for a change: its source, or the pipeline
-// whose stages are the options of the field.
-func (d *decision) owner(change plan.Change) (compile.Ref, bool) {
-	for ref := range d.resources.forms {
-		if ref.String() == change.Resource {
-			return ref, true
+// owners are the resources that may ask for a change, the likeliest first. A field
+// that holds the stages of a pipeline has two: its options are the pipeline's,
+// everything else is its own.
+func (d *decision) owners(change plan.Change) []compile.Ref {
+	sources := []string{change.Resource}
+	if o, ok := d.compiled.Schema.ObjectByIdentity(change.Object); ok {
+		if f, ok := o.FieldByIdentity(change.Field); ok {
+			own := []string{f.Source}
+			if pipeline, ok := d.compiled.Schema.PipelineOf(o, f); ok {
+				own = append(own, pipeline.Source)
+			}
+			if change.Kind == plan.NarrowRule {
+				slices.Reverse(own)
+			}
+			sources = append(own, sources...)
 		}
 	}
-	for _, pipeline := range d.compiled.Schema.Pipelines {
-		if pipeline.Object != change.Object || pipeline.Field != change.Field {
-			continue
-		}
+	var refs []compile.Ref
+	for _, source := range sources {
 		for ref := range d.resources.forms {
-			if ref.String() == pipeline.Source {
-				return ref, true
+			if ref.String() == source && !slices.Contains(refs, ref) {
+				refs = append(refs, ref)
 			}
 		}
 	}
-	return compile.Ref{}, false
+	return refs
 }
 
 func (d *decision) status() crmv1.TenantSchemaStatus {
