@@ -27,6 +27,8 @@ const (
 	ReasonDatabaseRetained = "DatabaseRetained"
 	// ReasonDatabaseConflict says that a database of the wanted name is there and is not the tenant's.
 	ReasonDatabaseConflict = "DatabaseConflict"
+	// ReasonDatabaseMissing says that the database which the tenant had is not on its server any more.
+	ReasonDatabaseMissing = "DatabaseMissing"
 	// ReasonProvisioning says that the database is being made.
 	ReasonProvisioning = "Provisioning"
 	// ReasonSynced says that the applied schema is the newest.

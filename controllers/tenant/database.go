@@ -45,13 +45,18 @@ func (r *run) database(ctx context.Context) (reconcile.Result, error) {
 }
 
 // locate finds the server that holds the tenant's database, else the one that
-// is to hold it. All allowed servers are searched before one is chosen.
+// is to hold it. All allowed servers are searched before one is chosen. A tenant
+// that has a database never gets a second, empty one because the first is out of sight.
 func (r *run) locate(ctx context.Context) (*place, error) {
 	servers, err := r.allowedServers(ctx)
 	if err != nil {
 		return nil, err
 	}
 	known := r.tenant.Status.Database.Server
+	if known != "" && !slices.ContainsFunc(servers, func(server *crmv1.DatabaseServer) bool { return server.Name == known }) {
+		return nil, fault.Because(fault.Unavailable, crmv1.ReasonDatabaseServerNotReady,
+			"its database is on DatabaseServer %s, which is gone; create it again, or delete the Tenant and create it anew to begin with an empty database", known)
+	}
 	slices.SortStableFunc(servers, func(a, b *crmv1.DatabaseServer) int { return rank(a, known) - rank(b, known) })
 	var free []*place
 	var retained, foreign *place
@@ -84,6 +89,10 @@ func (r *run) locate(ctx context.Context) (*place, error) {
 		return retained, nil
 	case foreign != nil:
 		return foreign, nil
+	case known != "":
+		return nil, fault.Because(fault.Stalled, crmv1.ReasonDatabaseMissing,
+			"database %s is not on server %s any more; restore it with its roles, or delete the Tenant and create it anew to begin with an empty database",
+			r.id.Database(), known)
 	}
 	return r.choose(free)
 }
@@ -142,7 +151,8 @@ func (r *run) claim(ctx context.Context, at *place) error {
 	return nil
 }
 
-// allowedServers are the servers that this namespace may use, by name.
+// allowedServers are the servers that this namespace may use, by name, and the
+// one that holds its database, which may be closed to newcomers by now.
 func (r *run) allowedServers(ctx context.Context) ([]*crmv1.DatabaseServer, error) {
 	var list crmv1.DatabaseServerList
 	if err := r.Client.List(ctx, &list); err != nil {
@@ -152,7 +162,7 @@ func (r *run) allowedServers(ctx context.Context) ([]*crmv1.DatabaseServer, erro
 	for i := range list.Items {
 		server := &list.Items[i]
 		namespaces := server.Spec.AllowedNamespaces
-		if len(namespaces) == 0 || slices.Contains(namespaces, r.tenant.Namespace) || slices.Contains(namespaces, "*") {
+		if len(namespaces) == 0 || slices.Contains(namespaces, r.tenant.Namespace) || slices.Contains(namespaces, "*") || server.Name == r.tenant.Status.Database.Server {
 			allowed = append(allowed, server)
 		}
 	}
@@ -196,37 +206,46 @@ func (r *run) removeDatabase(ctx context.Context) error {
 		if fault.ReasonOf(err) == crmv1.ReasonSecretMissing {
 			continue // whoever took the Secret away took the server out of our hands
 		}
-		if err != nil {
-			return err
+		var found Ownership
+		if err == nil {
+			found, _, err = r.Databases.Find(ctx, admin, r.id)
 		}
-		found, _, err := r.Databases.Find(ctx, admin, r.id)
-		if err != nil && server.Name != r.tenant.Status.Database.Server {
-			continue // a server that does not answer, and never held this tenant
+		if err != nil && fault.KindOf(err) != fault.Internal && server.Name != r.tenant.Status.Database.Server {
+			continue // a server that cannot be asked, and never held this tenant
 		}
 		if err != nil {
 			return fmt.Errorf("searching server %q: %w", server.Name, err)
 		}
-		if found != Owned {
-			continue
-		}
-		if err := r.letGo(ctx, server, admin); err != nil {
+		if err := r.letGo(ctx, server, admin, found); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-func (r *run) letGo(ctx context.Context, server *crmv1.DatabaseServer, admin secret.Connection) error {
+// letGo keeps or drops what a server holds for the tenant. Where the process ended
+// in the midst of it, what is left is done now: sessions to end, roles to drop.
+func (r *run) letGo(ctx context.Context, server *crmv1.DatabaseServer, admin secret.Connection, found Ownership) error {
 	if r.tenant.Spec.Database.DeletionPolicy == crmv1.DeletionDelete {
+		if found != Owned && found != Absent {
+			return nil
+		}
 		if err := r.Databases.Drop(ctx, admin, r.id); err != nil {
 			return fmt.Errorf("dropping database %q: %w", r.id.Database(), err)
 		}
-		r.dropped(server.Name)
+		if found == Owned {
+			r.dropped(server.Name)
+		}
+		return nil
+	}
+	if found != Owned && found != Retained {
 		return nil
 	}
 	if err := r.Databases.Retain(ctx, admin, r.id); err != nil {
 		return fmt.Errorf("marking database %q as retained: %w", r.id.Database(), err)
 	}
-	r.retained(server.Name)
+	if found == Owned {
+		r.retained(server.Name)
+	}
 	return nil
 }
