@@ -29,49 +29,57 @@ const TenantSecretsRole = "kontor-tenant-secrets" //nolint:gosec // the name of 
 // access makes the first administrator and the reporting account, once each,
 // and writes their passwords into Secrets of the tenant's namespace.
 func (r *run) access(ctx context.Context) (reconcile.Result, error) {
-	if err := r.bind(ctx); err != nil {
+	bound, err := r.bind(ctx)
+	if err != nil {
 		return reconcile.Result{}, err
 	}
 	if err := r.administrator(ctx); err != nil {
-		return reconcile.Result{}, r.denied(err)
+		return reconcile.Result{}, r.denied(err, bound)
 	}
 	if err := r.reporting(ctx); err != nil {
-		return reconcile.Result{}, r.denied(err)
+		return reconcile.Result{}, r.denied(err, bound)
 	}
-	return reconcile.Met(crmv1.ReasonReady, "the passwords are in the Secrets %s and %s", r.administratorSecret(), r.reportingSecret()), nil
+	return reconcile.Met(crmv1.ReasonReady, "the first administrator's password was written once, to Secret %s; the reporting login is in Secret %s",
+		r.administratorSecret(), r.reportingSecret()), nil
 }
 
 // bind gives the operator the right to the Secrets of this one namespace. In
 // the strict mode the tenant's chart has made the binding, and ours is refused.
-func (r *run) bind(ctx context.Context) error {
+// It says whether it made the binding just now.
+func (r *run) bind(ctx context.Context) (bool, error) {
 	namespace, name, ok := strings.Cut(r.Settings.ServiceAccount, "/")
 	if !ok {
-		return nil
+		return false, nil
 	}
 	binding := &rbacv1.RoleBinding{}
 	key := types.NamespacedName{Namespace: r.tenant.Namespace, Name: TenantSecretsRole}
 	err := r.Client.Get(ctx, key, binding)
 	if err == nil || apierrors.IsForbidden(err) {
-		return nil
+		return false, nil
 	}
 	if !apierrors.IsNotFound(err) {
-		return fmt.Errorf("reading RoleBinding %s: %w", key, err)
+		return false, fmt.Errorf("reading RoleBinding %s: %w", key, err)
 	}
 	binding = &rbacv1.RoleBinding{
 		ObjectMeta: metav1.ObjectMeta{Namespace: key.Namespace, Name: key.Name, Labels: map[string]string{crmv1.TenantLabel: r.tenant.Name}},
 		RoleRef:    rbacv1.RoleRef{APIGroup: rbacv1.GroupName, Kind: "ClusterRole", Name: TenantSecretsRole},
 		Subjects:   []rbacv1.Subject{{Kind: rbacv1.ServiceAccountKind, Namespace: namespace, Name: name}},
 	}
-	if err := r.Client.Create(ctx, binding); err != nil && !apierrors.IsAlreadyExists(err) && !apierrors.IsForbidden(err) {
-		return fmt.Errorf("creating RoleBinding %s: %w", key, err)
+	err = r.Client.Create(ctx, binding)
+	if err != nil && !apierrors.IsAlreadyExists(err) && !apierrors.IsForbidden(err) {
+		return false, fmt.Errorf("creating RoleBinding %s: %w", key, err)
 	}
-	return nil
+	return err == nil, nil
 }
 
 // denied turns a missing right to Secrets into words, with the command that mends it.
-func (r *run) denied(err error) error {
+// A right that was given just now takes the API server a moment to see.
+func (r *run) denied(err error, bound bool) error {
 	if !apierrors.IsForbidden(err) {
 		return err
+	}
+	if bound {
+		return fault.Because(fault.Waiting, crmv1.ReasonProgressing, "the right to the Secrets of namespace %s was given just now", r.tenant.Namespace)
 	}
 	account := strings.Replace(r.Settings.ServiceAccount, "/", ":", 1)
 	return fault.Because(fault.Stalled, crmv1.ReasonSecretAccessDenied,
@@ -137,17 +145,45 @@ func (r *run) reporting(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	if kept.Labels[crmv1.TenantLabel] != r.tenant.Name {
+		return fault.Because(fault.Stalled, crmv1.ReasonSecretInvalid, "Secret %s is there already and is not Kontor's, which writes the reporting login there; remove it", kept.Name)
+	}
+	if len(kept.Data["username"]) == 0 || len(kept.Data["password"]) == 0 {
+		connection, err := r.Databases.Login(ctx, r.admin, r.id, RoleReporting, secret.NewPassword())
+		if err != nil {
+			return fmt.Errorf("setting the reporting login: %w", err)
+		}
+		return r.rewrite(ctx, kept, reportingData(connection))
+	}
 	at := r.admin.In(r.id.Database()).As(string(kept.Data["username"]), string(kept.Data["password"]))
 	wanted := reportingData(at)
 	if maps.EqualFunc(kept.Data, wanted, bytes.Equal) {
 		return nil
 	}
+	return r.rewrite(ctx, kept, wanted)
+}
+
+// rewrite gives a Secret other content, and this Tenant as its owner where it had an earlier one.
+func (r *run) rewrite(ctx context.Context, kept *corev1.Secret, data map[string][]byte) error {
 	before := kept.DeepCopy()
-	kept.Data = wanted
+	kept.Data = data
+	if r.left(kept) {
+		kept.OwnerReferences = nil
+		if err := controllerutil.SetControllerReference(r.tenant, kept, r.Client.Scheme()); err != nil {
+			return fmt.Errorf("owning Secret %q: %w", kept.Name, err)
+		}
+	}
 	if err := r.Client.Patch(ctx, kept, client.MergeFrom(before)); err != nil {
 		return fmt.Errorf("writing Secret %q: %w", kept.Name, err)
 	}
 	return nil
+}
+
+// left says of a Secret that an earlier Tenant of the name left it: the garbage
+// collector is about to take it away, with a password that nobody would know then.
+func (r *run) left(kept *corev1.Secret) bool {
+	owner := metav1.GetControllerOf(kept)
+	return owner != nil && owner.Kind == "Tenant" && owner.UID != r.tenant.UID
 }
 
 // reportingData is a connection in the keys that reporting tools know from libpq.
@@ -163,15 +199,18 @@ func reportingData(connection secret.Connection) map[string][]byte {
 func (r *run) ensureSecret(ctx context.Context, name string, content func() (map[string][]byte, error)) (*corev1.Secret, error) {
 	kept := &corev1.Secret{}
 	err := r.Client.Get(ctx, types.NamespacedName{Namespace: r.tenant.Namespace, Name: name}, kept)
-	if err == nil {
+	if err == nil && !r.left(kept) {
 		return kept, nil
 	}
-	if !apierrors.IsNotFound(err) {
+	if client.IgnoreNotFound(err) != nil {
 		return nil, fmt.Errorf("reading Secret %q: %w", name, err)
 	}
-	data, err := content()
-	if err != nil {
-		return nil, err
+	data, contentErr := content()
+	if contentErr != nil {
+		return nil, contentErr
+	}
+	if err == nil {
+		return kept, r.rewrite(ctx, kept, data)
 	}
 	kept = &corev1.Secret{
 		ObjectMeta: metav1.ObjectMeta{Namespace: r.tenant.Namespace, Name: name, Labels: map[string]string{crmv1.TenantLabel: r.tenant.Name}},
