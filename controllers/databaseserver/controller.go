@@ -9,6 +9,7 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/client-go/util/workqueue"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/builder"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -40,7 +41,7 @@ func (c *Controller) SetupWithManager(m ctrl.Manager) error {
 		Named("databaseserver").
 		For(&crmv1.DatabaseServer{}, builder.WithPredicates(predicate.Or(predicate.GenerationChangedPredicate{}, predicate.AnnotationChangedPredicate{}))).
 		WatchesMetadata(&corev1.Secret{}, handler.EnqueueRequestsFromMapFunc(c.usersOfSecret)).
-		Watches(&crmv1.Tenant{}, handler.EnqueueRequestsFromMapFunc(serverOf), builder.WithPredicates(predicate.Funcs{UpdateFunc: moved})).
+		Watches(&crmv1.Tenant{}, c.recounting()).
 		Complete(c)
 }
 
@@ -63,21 +64,32 @@ func (c *Controller) usersOfSecret(ctx context.Context, changed client.Object) [
 	return requests
 }
 
-// serverOf is the server that holds a tenant: its databases are counted again
-// when one comes or goes.
-func serverOf(_ context.Context, changed client.Object) []ctrl.Request {
-	tenant, ok := changed.(*crmv1.Tenant)
-	if !ok || tenant.Status.Database.Server == "" {
-		return nil
+// recounting counts a server's databases again when a tenant's came or went. It
+// waits a moment, so that many that come together are counted once.
+func (c *Controller) recounting() handler.Funcs {
+	count := func(queue workqueue.TypedRateLimitingInterface[ctrl.Request], server string) {
+		if server != "" {
+			queue.AddAfter(ctrl.Request{NamespacedName: types.NamespacedName{Name: server}}, c.Pace.Soon)
+		}
 	}
-	return []ctrl.Request{{NamespacedName: types.NamespacedName{Name: tenant.Status.Database.Server}}}
+	return handler.Funcs{
+		UpdateFunc: func(_ context.Context, e event.UpdateEvent, queue workqueue.TypedRateLimitingInterface[ctrl.Request]) {
+			if before, after := serverOf(e.ObjectOld), serverOf(e.ObjectNew); before != after {
+				count(queue, after)
+			}
+		},
+		DeleteFunc: func(_ context.Context, e event.DeleteEvent, queue workqueue.TypedRateLimitingInterface[ctrl.Request]) {
+			count(queue, serverOf(e.Object))
+		},
+	}
 }
 
-// moved says whether a tenant's database came to be somewhere.
-func moved(e event.UpdateEvent) bool {
-	before, ok := e.ObjectOld.(*crmv1.Tenant)
-	after, same := e.ObjectNew.(*crmv1.Tenant)
-	return ok && same && before.Status.Database != after.Status.Database
+// serverOf is the server that holds a tenant's database, or "".
+func serverOf(obj client.Object) string {
+	if tenant, ok := obj.(*crmv1.Tenant); ok {
+		return tenant.Status.Database.Server
+	}
+	return ""
 }
 
 // Reconcile looks at one server.

@@ -18,6 +18,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/controller"
 	"sigs.k8s.io/controller-runtime/pkg/controller/controllerutil"
+	"sigs.k8s.io/controller-runtime/pkg/event"
 	"sigs.k8s.io/controller-runtime/pkg/handler"
 	"sigs.k8s.io/controller-runtime/pkg/predicate"
 
@@ -71,7 +72,7 @@ func (c *Controller) SetupWithManager(m ctrl.Manager) error {
 		Watches(&crmv1.CustomObject{}, handler.EnqueueRequestsFromMapFunc(c.tenantsOf), changed).
 		Watches(&crmv1.CustomField{}, handler.EnqueueRequestsFromMapFunc(c.tenantsOf), changed).
 		Watches(&crmv1.Pipeline{}, handler.EnqueueRequestsFromMapFunc(c.tenantsOf), changed).
-		Watches(&crmv1.DatabaseServer{}, handler.EnqueueRequestsFromMapFunc(c.unsettled)).
+		Watches(&crmv1.DatabaseServer{}, handler.EnqueueRequestsFromMapFunc(c.unsettled), builder.WithPredicates(predicate.Funcs{UpdateFunc: mended})).
 		Watches(&crmv1.DatabaseServer{}, handler.EnqueueRequestsFromMapFunc(c.residents), changed).
 		WithOptions(controller.Options{MaxConcurrentReconciles: max(c.Settings.Concurrency, 4)}).
 		Complete(c)
@@ -184,6 +185,14 @@ func (c *Controller) rivals(ctx context.Context, changed client.Object) []ctrl.R
 		}
 		return shares(c.hosts(other), c.hosts(tenant))
 	})
+}
+
+// mended says whether a server may serve now whom it did not before. That it counts
+// its databases anew, as it does with each tenant, helps nobody.
+func mended(e event.UpdateEvent) bool {
+	before, ok := e.ObjectOld.(*crmv1.DatabaseServer)
+	after, same := e.ObjectNew.(*crmv1.DatabaseServer)
+	return !ok || !same || before.Generation != after.Generation || ready(before) != ready(after)
 }
 
 // unsettled are the tenants that are not ready: a server that changed may be the one that they need.
