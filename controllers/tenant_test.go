@@ -226,6 +226,102 @@ var _ = Describe("A tenant", func() {
 		remove(ctx, acme)
 	})
 
+	It("gets no second database while the one that it has is out of sight", func(ctx SpecContext) {
+		name := "home-" + namespace
+		home := addServer(ctx, name, admin(), func(s *crmv1.DatabaseServer) { s.Spec.AllowedNamespaces = []string{namespace} })
+		acme := gen.Tenant(namespace, "acme", gen.TenantServer(name))
+		create(ctx, acme)
+		becomesReady(ctx, acme)
+		entries := "SELECT host || ':' || port FROM directory WHERE key = $1"
+		served := query(ctx, platform.systemDatabase, entries, namespace+"/acme")
+
+		By("the server allows the namespace no more")
+		Expect(kube.Get(ctx, client.ObjectKeyFromObject(home), home)).To(Succeed())
+		home.Spec.AllowedNamespaces = []string{"nobody"}
+		Expect(kube.Update(ctx, home)).To(Succeed())
+		acme.Spec.Database.Server = ""
+		Expect(kube.Update(ctx, acme)).To(Succeed())
+		becomesReady(ctx, acme)
+		Expect(acme.Status.Database.Server).To(Equal(name))
+
+		By("the server's object goes, though another server would be free")
+		remove(ctx, home)
+		Eventually(ctx, condition(ctx, acme, crmv1.ConditionDatabaseReady)).Should(HavePrefix("False/DatabaseServerNotReady: its database is on DatabaseServer " + name))
+		expect.Conforms(Default, acme)
+		Expect(acme.Status.Database.Server).To(Equal(name))
+		Expect(query(ctx, platform.systemDatabase, entries, namespace+"/acme")).To(Equal(served))
+
+		By("it comes back")
+		home = gen.DatabaseServer(name, admin())
+		create(ctx, home)
+		DeferCleanup(func(ctx SpecContext) { remove(ctx, home) })
+		becomesReady(ctx, acme)
+
+		By("somebody drops the database")
+		execute(ctx, "postgres", "DROP DATABASE "+databaseOf("test", acme)+" WITH (FORCE)")
+		ask(ctx, acme, "dropped")
+		Eventually(ctx, condition(ctx, acme, crmv1.ConditionDatabaseReady)).Should(HavePrefix("False/DatabaseMissing: "))
+		expect.Conforms(Default, acme)
+		remove(ctx, acme)
+	})
+
+	It("goes although a server that is none of its business is broken", func(ctx SpecContext) {
+		name := "broken-" + namespace
+		at := admin()
+		at.Password = ""
+		broken := addServer(ctx, name, at, unused)
+		DeferCleanup(func(ctx SpecContext) { remove(ctx, broken) })
+		acme := gen.Tenant(namespace, "acme")
+		create(ctx, acme)
+		becomesReady(ctx, acme)
+		remove(ctx, acme)
+	})
+
+	It("leaves no roles behind when its deletion was broken off", func(ctx SpecContext) {
+		acme := gen.Tenant(namespace, "acme", gen.TenantDeletes)
+		create(ctx, acme)
+		becomesReady(ctx, acme)
+		execute(ctx, "postgres", "DROP DATABASE "+databaseOf("test", acme)+" WITH (FORCE)") // as far as the broken one came
+		remove(ctx, acme)
+		Expect(query(ctx, "postgres", "SELECT count(*)::text FROM pg_roles WHERE rolname LIKE $1", databaseOf("test", acme)+"%")).To(Equal("0"))
+	})
+
+	It("swaps its hosts with another", func(ctx SpecContext) {
+		a, b := "a-"+namespace+".localhost", "b-"+namespace+".localhost"
+		elsewhere := env.Cluster(GinkgoT()).Namespace(GinkgoT())
+		first, second := gen.Tenant(namespace, "first", gen.TenantHosts(a)), gen.Tenant(elsewhere, "second", gen.TenantHosts(b))
+		create(ctx, first, second)
+		becomesReady(ctx, first)
+		becomesReady(ctx, second)
+		first.Spec.Service.Hosts, second.Spec.Service.Hosts = []string{b}, []string{a}
+		Expect(kube.Update(ctx, first)).To(Succeed())
+		Expect(kube.Update(ctx, second)).To(Succeed())
+		becomesReady(ctx, first)
+		becomesReady(ctx, second)
+		Expect(query(ctx, platform.systemDatabase, "SELECT key FROM directory_host WHERE host = $1", b)).To(Equal(namespace + "/first"))
+	})
+
+	It("gets a first administrator although users have a required field", func(ctx SpecContext) {
+		acme := gen.Tenant(namespace, "acme", gen.TenantHosts("required-"+namespace+".localhost"))
+		region := gen.CustomField(namespace, "user", "region", func(f *crmv1.CustomField) { f.Spec.Required = true })
+		create(ctx, acme, region)
+		becomesReady(ctx, acme)
+		Eventually(ctx, condition(ctx, region, crmv1.ConditionAccepted)).Should(HavePrefix("False/Invalid: spec.required: "))
+	})
+
+	It("makes the reporting login anew when the Secret is of no use", func(ctx SpecContext) {
+		acme := gen.Tenant(namespace, "acme")
+		create(ctx, acme)
+		becomesReady(ctx, acme)
+		lost := secretOf(ctx, namespace, acme.Status.BISecret)
+		delete(lost.Data, "password")
+		Expect(kube.Update(ctx, lost)).To(Succeed())
+		ask(ctx, acme, "lost")
+		Eventually(ctx, func() error {
+			return connectAs(ctx, secretOf(ctx, namespace, acme.Status.BISecret), acme.Status.Database.Name)
+		}).Should(Succeed())
+	})
+
 	It("goes although the Secret of its server is gone", func(ctx SpecContext) {
 		name := "lost-" + namespace
 		lost := addServer(ctx, name, admin(), func(s *crmv1.DatabaseServer) { s.Spec.AllowedNamespaces = []string{namespace} })
@@ -333,6 +429,44 @@ var _ = Describe("The configuration of a tenant", func() {
 		Expect(kube.Update(ctx, tier)).To(Succeed())
 		becomesReady(ctx, tier)
 		Eventually(ctx, condition(ctx, acme, crmv1.ConditionSchemaSynced)).Should(HavePrefix("True/Synced"))
+	})
+
+	It("refuses the change of a field that holds the stages of a pipeline, and goes on with the rest", func(ctx SpecContext) {
+		phase := gen.CustomField(namespace, "customer", "phase", gen.FieldType(crmv1.FieldPicklist), func(f *crmv1.CustomField) {
+			f.Spec.Options = []crmv1.Option{{Key: "open"}}
+		})
+		path := gen.Pipeline(namespace, "path", func(p *crmv1.Pipeline) { p.Spec.Object, p.Spec.Field = "customer", "phase" })
+		create(ctx, phase, path)
+		becomesReady(ctx, phase)
+		becomesReady(ctx, path)
+		query(ctx, databaseOf("test", acme), `WITH made AS (INSERT INTO crm.customer (id, name) VALUES (gen_random_uuid(), 'A') RETURNING name) SELECT name FROM made`)
+		phase.Spec.Required = true
+		Expect(kube.Update(ctx, phase)).To(Succeed())
+		other := gen.CustomField(namespace, "customer", "other")
+		create(ctx, other)
+		Eventually(ctx, condition(ctx, phase, crmv1.ConditionApplied)).Should(And(HavePrefix("False/ChangeRefused: "), ContainSubstring("required")))
+		becomesReady(ctx, other)
+		becomesReady(ctx, path)
+		expect.Conforms(Default, phase)
+	})
+
+	It("says that nothing serves it any more when the Tenant is gone", func(ctx SpecContext) {
+		tier := gen.CustomField(namespace, "customer", "tier")
+		create(ctx, tier)
+		becomesReady(ctx, tier)
+		remove(ctx, acme)
+		Eventually(ctx, condition(ctx, tier, crmv1.ConditionReady)).Should(HavePrefix("False/TenantMissing"))
+		expect.Conforms(Default, tier)
+	})
+
+	It("says that it waits when its Tenant gets no database", func(ctx SpecContext) {
+		stuck := env.Cluster(GinkgoT()).Namespace(GinkgoT())
+		nowhere := gen.Tenant(stuck, "nowhere", gen.TenantServer("nowhere"))
+		create(ctx, nowhere)
+		tier := gen.CustomField(stuck, "customer", "tier")
+		create(ctx, tier)
+		Eventually(ctx, condition(ctx, tier, crmv1.ConditionReady)).Should(HavePrefix("False/Pending"))
+		expect.Conforms(Default, tier)
 	})
 
 	It("keeps what was deleted, and says so", func(ctx SpecContext) {
