@@ -250,3 +250,23 @@ func TestAFilterThatCannotBeComputedIs400(t *testing.T) {
 		}
 	}
 }
+
+func TestAPageOfLongRecordsIsShort(t *testing.T) {
+	t.Parallel()
+	o := newOrganisation(t)
+	u := o.signedIn(t)
+	o.sql(t, `INSERT INTO crm.opportunity (id, name, stage, description)
+		SELECT gen_random_uuid(), 'Long', 'prospecting', repeat('x', 32000) FROM generate_series(1, 600)`)
+	seen, after := 0, ""
+	for page := 1; page == 1 || after != ""; page++ {
+		r := u.get("/api/v1/records/opportunity?limit=1000&after=" + after).is(http.StatusOK)
+		if len(r.body) > 9<<20 || page > 3 {
+			t.Fatalf("page %d has %d bytes", page, len(r.body))
+		}
+		seen += len(r.items())
+		after = r.text("next")
+	}
+	if seen != 600 {
+		t.Errorf("%d of 600 records were on the pages", seen)
+	}
+}
