@@ -21,7 +21,15 @@ type Page struct {
 	Count *int64
 }
 
-// List is a page of an object's records.
+// maxPageBytes ends a page before its limit: a thousand long records would fill the
+// memory of the server, and the client's.
+const maxPageBytes = 8 << 20
+
+// errPageFull ends the reading of rows.
+var errPageFull = errors.New("the page is full")
+
+// List is a page of an object's records. It may be shorter than the limit when the
+// records are long; Next tells whether there are more.
 func (r *Records) List(ctx context.Context, request query.ListRequest) (*Page, error) {
 	list, err := r.Compiler.List(r.Actor.Access(), request)
 	if err != nil {
@@ -31,21 +39,20 @@ func (r *Records) List(ctx context.Context, request query.ListRequest) (*Page, e
 	var last [][]byte
 	rows := 0
 	err = r.Runner.Query(ctx, list.Statement, func(row [][]byte) error {
-		rows++
-		if rows > list.Limit {
+		if last != nil { // the page was full before this one
 			page.Next = list.Next(last)
-			return nil
+			return errPageFull
 		}
-		if rows > 1 {
+		if rows++; rows > 1 {
 			page.Items = append(page.Items, ',')
 		}
 		page.Items = query.EncodeRow(page.Items, list.Statement.Columns, row)
-		if rows == list.Limit {
+		if rows == list.Limit || len(page.Items) >= maxPageBytes {
 			last = cloneRow(row)
 		}
 		return nil
 	})
-	if err != nil {
+	if err != nil && !errors.Is(err, errPageFull) {
 		return nil, explainRead(err)
 	}
 	page.Items = append(page.Items, ']')
