@@ -152,5 +152,34 @@ func (r *Records) Delete(ctx context.Context, object, id string, match Match) er
 	})
 }
 
+// Restore brings a deleted record back as it was. It fails with Conflict when
+// another record has taken a unique value meanwhile.
+func (r *Records) Restore(ctx context.Context, object, id string, match Match) (*Record, error) {
+	o, err := r.Compiler.Object(object)
+	if err != nil {
+		return nil, err
+	}
+	var restored *Record
+	err = r.Runner.InTransaction(ctx, func(ctx context.Context, tx Tx) error {
+		before, err := r.lockDeleted(ctx, tx, o, id)
+		if err != nil {
+			return err
+		}
+		if err := match.check(before.version); err != nil {
+			return err
+		}
+		done := &write{object: o, id: id, operation: query.OperationRestore, version: before.version, before: before.values}
+		if err := r.carryOut(ctx, tx, r.now(), done); err != nil {
+			return err
+		}
+		restored = done.result()
+		return nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	return restored, nil
+}
+
 // now is the time of a write, to the microsecond as PostgreSQL keeps it.
 func (r *Records) now() time.Time { return r.Clock().UTC().Truncate(time.Microsecond) }

@@ -17,8 +17,10 @@ type Page struct {
 	Items []byte
 	// Next is the cursor of the next page; empty on the last one.
 	Next string
-	// Count is the number of all records, nil when it was not asked for.
-	Count *int64
+	// Count is the number of all records, nil when it was not asked for; Estimated
+	// says that it is a guess.
+	Count     *int64
+	Estimated bool
 }
 
 // maxPageBytes ends a page before its limit: a thousand long records would fill the
@@ -56,25 +58,36 @@ func (r *Records) List(ctx context.Context, request query.ListRequest) (*Page, e
 		return nil, explainRead(err)
 	}
 	page.Items = append(page.Items, ']')
-	if list.Count != nil {
-		if page.Count, err = r.count(ctx, *list.Count); err != nil {
-			return nil, err
-		}
+	if list.Count == nil {
+		return page, nil
 	}
-	return page, nil
+	return page, r.count(ctx, request, list, page, int64(rows))
 }
 
-func (r *Records) count(ctx context.Context, statement query.Statement) (*int64, error) {
+// count counts what the list lets through. An estimate never contradicts the
+// page: what is all on it needs no guess, and where more follows there is more.
+func (r *Records) count(ctx context.Context, request query.ListRequest, list *query.List, page *Page, shown int64) error {
+	page.Count = &shown
+	if request.Count == query.CountEstimate && request.After == "" && page.Next == "" {
+		return nil
+	}
 	var count int64
-	err := r.Runner.Query(ctx, statement, func(row [][]byte) error {
+	err := r.Runner.Query(ctx, *list.Count, func(row [][]byte) error {
 		var err error
-		count, err = strconv.ParseInt(string(row[0]), 10, 64)
+		count, err = query.CountOf(request.Count, row)
 		return err
 	})
 	if err != nil {
-		return nil, explainRead(err)
+		return explainRead(err)
 	}
-	return &count, nil
+	if page.Estimated = request.Count == query.CountEstimate; page.Estimated {
+		if page.Next != "" {
+			shown++
+		}
+		count = max(count, shown)
+	}
+	page.Count = &count
+	return nil
 }
 
 // explainRead puts down to the filter what the database could not compute: a

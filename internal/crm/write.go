@@ -73,6 +73,8 @@ func (r *Records) statement(w *write, at time.Time) (query.Statement, error) {
 		return r.Compiler.Update(access, w.object, w.id, w.version, w.changed, by, at)
 	case query.OperationDelete:
 		return r.Compiler.Delete(access, w.object, w.id, w.version, by, at)
+	case query.OperationRestore:
+		return r.Compiler.Restore(access, w.object, w.id, w.version, by, at)
 	}
 	return query.Statement{}, fmt.Errorf("there is no write %q", w.operation)
 }
@@ -82,7 +84,7 @@ func (r *Records) change(w *write, at time.Time) query.Change {
 		At: at, Object: w.object, ID: w.id, Version: w.version + 1, Operation: w.operation,
 		Actor: r.Actor.Principal.UserID, Channel: r.Actor.Channel, RequestID: r.Actor.RequestID,
 	}
-	if w.operation != query.OperationDelete {
+	if w.changed != nil { // deleting and restoring change no field
 		change.Changes = appendChanges(nil, w.object, w.before, w.changed)
 	}
 	return change
@@ -106,18 +108,36 @@ func (r *Records) lock(ctx context.Context, tx Tx, object *schema.Object, id str
 	if err != nil {
 		return nil, err
 	}
-	var found *locked
+	found, err := r.readLocked(ctx, tx, object, statement)
+	if err == nil && found == nil {
+		return nil, notFound(object, id)
+	}
+	return found, err
+}
+
+// lockDeleted is lock for a record that is deleted; one that is not is a Conflict.
+func (r *Records) lockDeleted(ctx context.Context, tx Tx, object *schema.Object, id string) (*locked, error) {
+	statement, err := r.Compiler.LockDeleted(r.Actor.Access(), object, id)
+	if err != nil {
+		return nil, err
+	}
+	found, err := r.readLocked(ctx, tx, object, statement)
+	if err != nil || found != nil {
+		return found, err
+	}
+	if _, err := r.lock(ctx, tx, object, id); err != nil {
+		return nil, err
+	}
+	return nil, fault.New(fault.Conflict, "the %s is not deleted", object.Name)
+}
+
+// readLocked is the record that the statement locks, or nil.
+func (r *Records) readLocked(ctx context.Context, tx Tx, object *schema.Object, statement query.Statement) (found *locked, err error) {
 	err = tx.Query(ctx, statement, func(row [][]byte) error {
 		found, err = readLocked(object, statement.Columns, row)
 		return err
 	})
-	if err != nil {
-		return nil, err
-	}
-	if found == nil {
-		return nil, notFound(object, id)
-	}
-	return found, nil
+	return found, err
 }
 
 func readLocked(object *schema.Object, columns []query.Column, row [][]byte) (*locked, error) {

@@ -16,10 +16,11 @@ type Operation string
 
 // The operations.
 const (
-	OperationCreate Operation = "create"
-	OperationUpdate Operation = "update"
-	OperationMove   Operation = "move"
-	OperationDelete Operation = "delete"
+	OperationCreate  Operation = "create"
+	OperationUpdate  Operation = "update"
+	OperationMove    Operation = "move"
+	OperationDelete  Operation = "delete"
+	OperationRestore Operation = "restore"
 )
 
 // Change is what history and outbox keep of one write.

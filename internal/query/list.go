@@ -21,8 +21,22 @@ type CountMode string
 const (
 	// CountNone counts nothing; so does the empty mode.
 	CountNone CountMode = "none"
+	// CountEstimate asks PostgreSQL's planner how many there will be, which reads no records.
+	CountEstimate CountMode = "estimate"
 	// CountExact counts all records that the filter lets through.
 	CountExact CountMode = "exact"
+)
+
+// DeletedMode says what a list does with deleted records.
+type DeletedMode string
+
+// The modes for deleted records.
+const (
+	// DeletedNone leaves them out; so does the empty mode.
+	DeletedNone DeletedMode = "none"
+	// DeletedOnly lists nothing else. Their updated_at and updated_by say when they
+	// were deleted, and by whom.
+	DeletedOnly DeletedMode = "only"
 )
 
 // ListRequest asks for a page of an object's records.
@@ -44,6 +58,8 @@ type ListRequest struct {
 	After string
 	// Count asks for the number of all records.
 	Count CountMode
+	// Deleted asks for deleted records.
+	Deleted DeletedMode
 }
 
 // The bounds of a list.
@@ -58,7 +74,7 @@ const (
 type List struct {
 	// Statement gives one row more than Limit when there is a next page.
 	Statement Statement
-	// Count gives the number of all records in one row of one column; nil when it was not asked for.
+	// Count gives the number of all records in one row, which CountOf reads; nil when it was not asked for.
 	Count *Statement
 	// Limit is the length of the page.
 	Limit int
@@ -109,8 +125,11 @@ func (c *Compiler) List(a Access, r ListRequest) (*List, error) {
 	if err != nil {
 		return nil, err
 	}
-	if r.Count != "" && r.Count != CountNone && r.Count != CountExact {
-		return nil, malformed("count", "%.60q is not a way to count: none or exact", string(r.Count))
+	if !slices.Contains([]CountMode{"", CountNone, CountEstimate, CountExact}, r.Count) {
+		return nil, malformed("count", "%.60q is not a way to count: none, estimate or exact", string(r.Count))
+	}
+	if !slices.Contains([]DeletedMode{"", DeletedNone, DeletedOnly}, r.Deleted) {
+		return nil, malformed("deleted", "%.60q is no choice: none or only", string(r.Deleted))
 	}
 	filter, err := c.filter(a, o, r.Filter)
 	if err != nil {
@@ -126,18 +145,26 @@ func (c *Compiler) List(a Access, r ListRequest) (*List, error) {
 		return nil, err
 	}
 	list := &List{Limit: limit, keys: keys}
-	context := c.cursorContext(o, r.Filter, keys)
+	context := c.cursorContext(o, r, keys)
 	list.seal = func(plain []byte) string {
 		return base64.RawURLEncoding.EncodeToString(c.cursors.Seal(plain, context))
 	}
 
 	var args expr.Args
 	where := live(record)
+	if r.Deleted == DeletedOnly {
+		where = gone(record)
+	}
 	if filter != nil {
 		where += " AND " + filter.SQL(&args, record)
 	}
-	if r.Count == CountExact {
-		list.Count = &Statement{SQL: "SELECT count(*) FROM " + o.QualifiedTable() + " AS " + record + " WHERE " + where, Args: slices.Clone(args.Values())}
+	all := " FROM " + o.QualifiedTable() + " AS " + record + " WHERE " + where
+	switch r.Count {
+	case CountExact:
+		list.Count = &Statement{SQL: "SELECT count(*)" + all, Args: slices.Clone(args.Values())}
+	case CountEstimate:
+		list.Count = &Statement{SQL: "EXPLAIN (FORMAT JSON) SELECT" + all, Args: slices.Clone(args.Values())}
+	case CountNone:
 	}
 	if r.After != "" {
 		values, err := c.openCursor(r.After, context, keys)
@@ -153,6 +180,22 @@ func (c *Compiler) List(a Access, r ListRequest) (*List, error) {
 		Columns: selected.columns[:shown:shown],
 	}
 	return list, nil
+}
+
+// CountOf reads the row of a List's Count.
+func CountOf(mode CountMode, row [][]byte) (int64, error) {
+	if mode != CountEstimate {
+		return strconv.ParseInt(string(row[0]), 10, 64)
+	}
+	var explained []struct {
+		Plan struct {
+			Rows float64 `json:"Plan Rows"`
+		} `json:"Plan"`
+	}
+	if err := json.Unmarshal(row[0], &explained); err != nil || len(explained) != 1 {
+		return 0, fmt.Errorf("reading the planner's estimate: %w", err)
+	}
+	return int64(explained[0].Plan.Rows), nil
 }
 
 func limitOf(limit int) (int, error) {
@@ -310,8 +353,8 @@ func (k sortKey) later() string {
 }
 
 // cursorContext is what a cursor is bound to.
-func (c *Compiler) cursorContext(o *schema.Object, filter string, keys []sortKey) string {
-	parts := []string{c.tenant, o.Identity, filter}
+func (c *Compiler) cursorContext(o *schema.Object, r ListRequest, keys []sortKey) string {
+	parts := []string{c.tenant, o.Identity, r.Filter, string(r.Deleted)}
 	for _, key := range keys {
 		parts = append(parts, key.field.Identity, string(key.field.Storage()), strconv.FormatBool(key.descending))
 	}

@@ -48,6 +48,18 @@ func (c *Compiler) Lock(a Access, object *schema.Object, id string) (Statement, 
 // LockMany is Lock for several records, locked in the order of their ids. Ids
 // that are none, or are not found, give no row.
 func (c *Compiler) LockMany(a Access, object *schema.Object, ids []string) (Statement, error) {
+	return c.lock(a, object, ids, live(record))
+}
+
+// LockDeleted is Lock for a record that is deleted.
+func (c *Compiler) LockDeleted(a Access, object *schema.Object, id string) (Statement, error) {
+	if err := checkID(object, id); err != nil {
+		return Statement{}, err
+	}
+	return c.lock(a, object, []string{id}, gone(record))
+}
+
+func (c *Compiler) lock(a Access, object *schema.Object, ids []string, state string) (Statement, error) {
 	if err := a.writing(object); err != nil {
 		return Statement{}, err
 	}
@@ -58,7 +70,7 @@ func (c *Compiler) LockMany(a Access, object *schema.Object, ids []string) (Stat
 	return Statement{
 		// A record's key never changes, so records that point to it may be written meanwhile.
 		SQL: "SELECT " + strings.Join(selected.expressions, ", ") + selected.from(object) + " WHERE " + column(record, id) + " = ANY(" + args.Add(ids) +
-			"::text[]::uuid[]) AND " + live(record) + " ORDER BY " + column(record, id) + " FOR NO KEY UPDATE",
+			"::text[]::uuid[]) AND " + state + " ORDER BY " + column(record, id) + " FOR NO KEY UPDATE",
 		Args:    args.Values(),
 		Columns: selected.columns,
 	}, nil
@@ -112,7 +124,7 @@ func (c *Compiler) Update(a Access, object *schema.Object, id string, version in
 	for i := range columns {
 		sets = append(sets, columns[i]+" = "+places[i])
 	}
-	return c.change(object, id, version, sets, by, at, &args)
+	return c.change(object, id, version, live(record), sets, by, at, &args)
 }
 
 // Delete marks the live record that has this version as deleted and returns its row; no row as for Update.
@@ -122,11 +134,23 @@ func (c *Compiler) Delete(a Access, object *schema.Object, id string, version in
 	}
 	var args expr.Args
 	sets := []string{schema.QuoteIdent(schema.ColumnDeletedAt) + " = " + args.Add(moment(at)) + "::timestamptz"}
-	return c.change(object, id, version, sets, by, at, &args)
+	return c.change(object, id, version, live(record), sets, by, at, &args)
+}
+
+// Restore brings the deleted record that has this version back and returns its
+// row with all fields; no row as for Update.
+func (c *Compiler) Restore(a Access, object *schema.Object, id string, version int64, by string, at time.Time) (Statement, error) {
+	if err := a.writing(object); err != nil {
+		return Statement{}, err
+	}
+	var args expr.Args
+	return c.change(object, id, version, gone(record), []string{schema.QuoteIdent(schema.ColumnDeletedAt) + " = NULL"}, by, at, &args)
 }
 
 // change is an UPDATE of one version of a record to the next.
-func (c *Compiler) change(object *schema.Object, id string, version int64, sets []string, by string, at time.Time, args *expr.Args) (Statement, error) {
+func (c *Compiler) change(
+	object *schema.Object, id string, version int64, state string, sets []string, by string, at time.Time, args *expr.Args,
+) (Statement, error) {
 	if err := checkID(object, id); err != nil {
 		return Statement{}, err
 	}
@@ -138,7 +162,7 @@ func (c *Compiler) change(object *schema.Object, id string, version int64, sets 
 		schema.QuoteIdent(schema.ColumnSchemaRevision)+" = "+args.Add(c.schema.Revision)+"::bigint",
 	)
 	return returning(object, "UPDATE "+object.QualifiedTable()+" AS "+record+" SET "+strings.Join(sets, ", ")+" WHERE "+byID(args, id)+
-		" AND "+record+"."+current+" = "+args.Add(version)+"::bigint AND "+live(record), args), nil
+		" AND "+record+"."+current+" = "+args.Add(version)+"::bigint AND "+state, args), nil
 }
 
 // FindBy is the id and the field's value of the live records whose field has

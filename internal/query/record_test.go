@@ -142,6 +142,9 @@ func TestADeletedRecordIsNowhere(t *testing.T) {
 	if items, _ := d.list(query.ListRequest{Object: "customer"}); len(items) != 0 {
 		t.Error("the list shows it")
 	}
+	if items, _ := d.list(query.ListRequest{Object: "customer", Deleted: query.DeletedOnly}); len(items) != 1 {
+		t.Error("the list of the deleted ones does not show it")
+	}
 	items, _ := d.list(query.ListRequest{Object: "deal", Fields: []string{"customer.name"}})
 	if len(items) != 1 || items[0]["customer"] != nil {
 		t.Errorf("a record that points to it shows %v", items)

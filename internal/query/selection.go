@@ -128,6 +128,9 @@ func (s *selection) from(o *schema.Object) string {
 func column(alias string, f *schema.Field) string { return alias + "." + schema.QuoteIdent(f.Column) }
 
 // live lets only records through that are not deleted.
-func live(alias string) string {
-	return alias + "." + schema.QuoteIdent(schema.ColumnDeletedAt) + " IS NULL"
-}
+func live(alias string) string { return deletedAt(alias) + " IS NULL" }
+
+// gone lets only records through that are deleted.
+func gone(alias string) string { return deletedAt(alias) + " IS NOT NULL" }
+
+func deletedAt(alias string) string { return alias + "." + schema.QuoteIdent(schema.ColumnDeletedAt) }

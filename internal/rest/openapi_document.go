@@ -221,7 +221,7 @@ func describeRecord(d *apiDocument, s *schema.Schema, o *schema.Object) {
 	d.Components.Schemas["new."+o.Name] = closed(written, required...)
 	d.Components.Schemas["change."+o.Name] = closed(written)
 	d.Components.Schemas["list."+o.Name] = closed(map[string]*apiSchema{
-		"items": listOf(schemaRef("record." + o.Name)), "next": text(), "count": whole(),
+		"items": listOf(schemaRef("record." + o.Name)), "next": text(), "count": whole(), "estimated": {Type: "boolean"},
 	}, "items")
 }
 
@@ -310,14 +310,16 @@ func (b objectCalls) list() {
 		"200": {Description: "A page.", Content: jsonOf(schemaRef("list." + b.object.Name))}, "400": responseRef("malformed"),
 	}
 	limit := &apiSchema{Type: "integer", Minimum: "1", Maximum: json.Number(strconv.Itoa(query.MaxLimit))}
-	count := &apiSchema{Type: "string", Enum: anyOf([]string{string(query.CountNone), string(query.CountExact)})}
+	count := &apiSchema{Type: "string", Enum: anyOf([]string{string(query.CountNone), string(query.CountEstimate), string(query.CountExact)})}
+	deleted := &apiSchema{Type: "string", Enum: anyOf([]string{string(query.DeletedNone), string(query.DeletedOnly)})}
 	parameters := []apiParameter{
 		{Name: "filter", Description: "A condition in CEL.", Schema: text()},
 		{Name: "sort", Description: "Names of fields, separated by commas; a leading - sorts from the greatest.", Schema: text()},
 		{Name: "fields", Description: "Names of fields, separated by commas; relation.field expands a relation.", Schema: text()},
 		{Name: "limit", Schema: limit},
 		{Name: "after", Description: "The next of the page before.", Schema: text()},
-		{Name: "count", Schema: count},
+		{Name: "count", Description: "Whether to count all records; an estimate is the database's guess and is marked estimated.", Schema: count},
+		{Name: "deleted", Description: "only: the deleted records alone; their updated_at and updated_by say when, and by whom.", Schema: deleted},
 	}
 	body := map[string]*apiSchema{}
 	for i := range parameters {
@@ -357,6 +359,11 @@ func (b objectCalls) single() {
 	})
 	remove.Parameters = []apiParameter{id, ifMatch}
 	b.document.Paths[b.path()+"/{id}"] = apiPath{"get": get, "patch": change, "delete": remove}
+	restore := b.operation("restore", "bring a deleted one back", map[string]*apiResponse{
+		"200": b.record("The record."), "404": responseRef("notFound"), "409": responseRef("conflict"), "412": responseRef("stale"),
+	})
+	restore.Parameters = []apiParameter{id, ifMatch}
+	b.document.Paths[b.path()+"/{id}/restore"] = apiPath{"post": restore}
 }
 
 func (b objectCalls) move(p *schema.Pipeline) {

@@ -14,7 +14,7 @@ import (
 )
 
 // listParameters are those of a list, in its address or in a body.
-var listParameters = []string{"filter", "sort", "fields", "limit", "after", "count"}
+var listParameters = []string{"filter", "sort", "fields", "limit", "after", "count", "deleted"}
 
 // listRecords answers a list that is asked for in the address.
 func listRecords(ctx context.Context, c *call, model *tenancy.Model) (*answer, error) {
@@ -61,6 +61,9 @@ func list(ctx context.Context, c *call, model *tenancy.Model, given map[string]a
 	if page.Count != nil {
 		body = strconv.AppendInt(append(body, `,"count":`...), *page.Count, 10)
 	}
+	if page.Estimated {
+		body = append(body, `,"estimated":true`...)
+	}
 	return ok(append(body, '}')), nil
 }
 
@@ -71,13 +74,13 @@ func listRequest(object string, given map[string]any) (query.ListRequest, error)
 			return request, malformed(name, "is no parameter of a list; there are "+strings.Join(listParameters, ", "))
 		}
 	}
-	var count string
-	for name, target := range map[string]*string{"filter": &request.Filter, "after": &request.After, "count": &count} {
+	var count, deleted string
+	for name, target := range map[string]*string{"filter": &request.Filter, "after": &request.After, "count": &count, "deleted": &deleted} {
 		if err := readText(given, name, target); err != nil {
 			return request, err
 		}
 	}
-	request.Count = query.CountMode(count)
+	request.Count, request.Deleted = query.CountMode(count), query.DeletedMode(deleted)
 	for name, target := range map[string]*[]string{"sort": &request.Sort, "fields": &request.Fields} {
 		if err := readNames(given, name, target); err != nil {
 			return request, err
