@@ -7,6 +7,7 @@ import (
 	"context"
 	"crypto/x509"
 	"fmt"
+	"io"
 	"maps"
 	"math/rand/v2"
 	"strings"
@@ -14,6 +15,7 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgproto3"
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"github.com/kontor-crm/kontor/internal/fault"
@@ -236,10 +238,24 @@ func (s *Servers) maintain(ctx context.Context, conn secret.Connection, work fun
 	return work(ctx, acquired.Conn())
 }
 
+// closeConn ends a session and waits until the server has let go of it: until then
+// the next one would be one more than allowed.
 func closeConn(ctx context.Context, c *pgx.Conn) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), connectTimeout)
 	defer cancel()
-	_ = c.Close(ctx) // the server ends the session either way
+	session, err := c.PgConn().Hijack()
+	if err != nil { // it is in the midst of something, or closed already
+		_ = c.Close(ctx)
+		return
+	}
+	defer func() { _ = session.Conn.Close() }()
+	if deadline, ok := ctx.Deadline(); ok {
+		_ = session.Conn.SetDeadline(deadline)
+	}
+	session.Frontend.Send(&pgproto3.Terminate{})
+	if session.Frontend.Flush() == nil {
+		_, _ = io.Copy(io.Discard, session.Conn)
+	}
 }
 
 // run executes statements together, in one transaction unless one of them cannot be in one.
