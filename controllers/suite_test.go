@@ -41,6 +41,7 @@ func TestMain(m *testing.M) { env.Main(m) }
 func TestControllers(t *testing.T) {
 	RegisterFailHandler(Fail)
 	SetDefaultEventuallyTimeout(60 * time.Second)
+	EnforceDefaultTimeoutsWhenUsingContexts() // what never comes fails its own test, not the whole run
 	SetDefaultEventuallyPollingInterval(50 * time.Millisecond)
 	RunSpecs(t, "Controllers")
 }
@@ -78,8 +79,24 @@ var _ = BeforeSuite(func(ctx SpecContext) {
 	kube = cluster.Client(t, scheme)
 	Expect(kube.Create(ctx, &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: ownNamespace}})).To(Succeed())
 	addServer(ctx, serverRef, admin())
-	platform = startOperator(t, cluster.Config(), operatorOptions{})
+	platform = startOperator(suite{t}, cluster.Config(), operatorOptions{})
 })
+
+var _ = AfterSuite(func() {
+	for len(atSuiteEnd) > 0 {
+		last := len(atSuiteEnd) - 1
+		atSuiteEnd[last]()
+		atSuiteEnd = atSuiteEnd[:last]
+	}
+})
+
+// suite is a test whose cleanups wait for the end of all tests: for what the tests
+// that follow need too.
+type suite struct{ FullGinkgoTInterface }
+
+var atSuiteEnd []func()
+
+func (suite) Cleanup(f func()) { atSuiteEnd = append(atSuiteEnd, f) }
 
 // admin is the superuser's connection to the maintenance database.
 func admin() secret.Connection {

@@ -546,6 +546,10 @@ var _ = Describe("An operator", Serial, func() {
 	})
 
 	It("converges after a crash at any step", func(ctx SpecContext) {
+		DeferCleanup(func() {
+			platform.stop()
+			platform = startOperator(suite{GinkgoT()}, env.Cluster(GinkgoT()).Config(), operatorOptions{})
+		})
 		died := true
 		for after := 0; died && after < 30; after++ {
 			namespace := env.Cluster(GinkgoT()).Namespace(GinkgoT())
@@ -570,8 +574,6 @@ var _ = Describe("An operator", Serial, func() {
 			remove(ctx, acme)
 		}
 		Expect(died).To(BeFalse(), "every call was reached")
-		platform.stop()
-		platform = startOperator(GinkgoT(), env.Cluster(GinkgoT()).Config(), operatorOptions{})
 	}, SpecTimeout(8*time.Minute))
 })
 
