@@ -76,7 +76,7 @@ type CommonStatus struct {
 type Label map[string]string
 
 // FieldType is the kind of value that a field holds.
-// +kubebuilder:validation:Enum=text;long_text;integer;decimal;money;percent;boolean;date;datetime;picklist;multi_picklist;email;phone;url;relation;auto_number
+// +kubebuilder:validation:Enum=text;long_text;integer;decimal;money;percent;boolean;date;datetime;picklist;multi_picklist;email;phone;url;address;person_name;geo;relation;auto_number
 type FieldType string
 
 // The types of fields.
@@ -109,6 +109,12 @@ const (
 	FieldPhone FieldType = "phone"
 	// FieldURL is an address in the web.
 	FieldURL FieldType = "url"
+	// FieldAddress is a postal address: a line of text, and the same in parts.
+	FieldAddress FieldType = "address"
+	// FieldPersonName is the name of a person in parts.
+	FieldPersonName FieldType = "person_name"
+	// FieldGeo is a point on the earth.
+	FieldGeo FieldType = "geo"
 	// FieldRelation points to one record of an object.
 	FieldRelation FieldType = "relation"
 	// FieldAutoNumber is a number that counts up by itself.
@@ -138,8 +144,8 @@ const (
 // +kubebuilder:validation:XValidation:rule="self.type in ['picklist', 'multi_picklist'] || !has(self.options)",fieldPath=".options",message="only a picklist or multi_picklist has options"
 // +kubebuilder:validation:XValidation:rule="self.type != 'relation' || has(self.target)",fieldPath=".target",message="a relation needs a target, the object that it points to"
 // +kubebuilder:validation:XValidation:rule="self.type == 'relation' || !has(self.target)",fieldPath=".target",message="only a relation has a target"
-// +kubebuilder:validation:XValidation:rule="!has(self.length) || self.type in ['text', 'long_text', 'email', 'phone', 'url']",fieldPath=".length",message="only text, long_text, email, phone and url have a length"
-// +kubebuilder:validation:XValidation:rule="!has(self.length) || self.length <= (self.type == 'phone' ? 50 : self.type == 'email' ? 254 : self.type == 'url' ? 2000 : self.type == 'text' ? 4000 : 100000)",fieldPath=".length",message="the greatest length is 50 for phone, 254 for email, 2000 for url, 4000 for text and 100000 for long_text"
+// +kubebuilder:validation:XValidation:rule="!has(self.length) || self.type in ['text', 'long_text', 'email', 'phone', 'url', 'address']",fieldPath=".length",message="only text, long_text, email, phone, url and address have a length"
+// +kubebuilder:validation:XValidation:rule="!has(self.length) || self.length <= (self.type == 'phone' ? 50 : self.type == 'email' ? 254 : self.type == 'address' ? 1000 : self.type == 'url' ? 2000 : self.type == 'text' ? 4000 : 100000)",fieldPath=".length",message="the greatest length is 50 for phone, 254 for email, 1000 for address, 2000 for url, 4000 for text and 100000 for long_text"
 // +kubebuilder:validation:XValidation:rule="!has(self.precision) || self.type == 'decimal'",fieldPath=".precision",message="only a decimal has a precision; money has 20 digits and percent 9, 4 of them behind the point"
 // +kubebuilder:validation:XValidation:rule="!has(self.scale) || !(self.type in ['money', 'percent']) || self.scale <= 4",fieldPath=".scale",message="the scale of money and percent is at most 4"
 // +kubebuilder:validation:XValidation:rule="!has(self.scale) || self.type in ['decimal', 'money', 'percent']",fieldPath=".scale",message="only decimal, money and percent have a scale"
@@ -148,9 +154,9 @@ const (
 // +kubebuilder:validation:XValidation:rule="!has(self.max) || self.type in ['integer', 'decimal', 'money', 'percent']",fieldPath=".max",message="only integer, decimal, money and percent have a max"
 // +kubebuilder:validation:XValidation:rule="!has(self.min) || !has(self.max) || double(self.min) <= double(self.max)",fieldPath=".max",message="max is not smaller than min"
 // +kubebuilder:validation:XValidation:rule="!has(self.required) || !self.required || self.type != 'auto_number'",fieldPath=".required",message="an auto_number is never asked for: the database numbers the records"
-// +kubebuilder:validation:XValidation:rule="!has(self.unique) || !self.unique || !(self.type in ['long_text', 'boolean', 'multi_picklist'])",fieldPath=".unique",message="a long_text, boolean or multi_picklist cannot be unique"
-// +kubebuilder:validation:XValidation:rule="!has(self.indexed) || !self.indexed || self.type != 'long_text'",fieldPath=".indexed",message="a long_text cannot be indexed"
-// +kubebuilder:validation:XValidation:rule="!has(self.default) || !(self.type in ['relation', 'auto_number'])",fieldPath=".default",message="a relation or auto_number has no default"
+// +kubebuilder:validation:XValidation:rule="!has(self.unique) || !self.unique || !(self.type in ['long_text', 'boolean', 'multi_picklist', 'address', 'person_name', 'geo'])",fieldPath=".unique",message="a long text, a boolean, a multi_picklist and a value of parts cannot be unique"
+// +kubebuilder:validation:XValidation:rule="!has(self.indexed) || !self.indexed || !(self.type in ['long_text', 'address', 'person_name', 'geo'])",fieldPath=".indexed",message="a long text and a value of parts cannot be indexed"
+// +kubebuilder:validation:XValidation:rule="!has(self.default) || !(self.type in ['relation', 'auto_number', 'address', 'person_name', 'geo'])",fieldPath=".default",message="a relation, an auto_number and a value of parts have no default"
 type FieldSpec struct {
 	// name is what the API calls the field: lower-case letters, digits and _,
 	// starting with a letter, at most 48 characters. It may change at any time;
@@ -163,8 +169,19 @@ type FieldSpec struct {
 	// type is the kind of value: text, long_text (several lines), integer,
 	// decimal, money (in the record's currency), percent, boolean, date,
 	// datetime, picklist (one of the options), multi_picklist (any of the
-	// options), email, phone, url, relation (one record of another object, or
-	// of the same) or auto_number (counts up by itself).
+	// options), email, phone, url, address, person_name, geo, relation (one
+	// record of another object, or of the same) or auto_number (counts up by
+	// itself).
+	//
+	// The values of some types have parts, each with a column of its own. In
+	// JSON such a value is an object of its parts, of which a write may name
+	// some; filters, sort keys and imports name a part behind a point:
+	// address.city. An address has line (the whole on one line; a text given
+	// for the address is its line), country (two letters of ISO 3166), region,
+	// city, district, street, postal_code, city_tier (tier_1, new_tier_1,
+	// tier_2 to tier_5), area_kind (urban, rural), latitude and longitude; a
+	// person_name has salutation, given, middle and family; a geo has latitude
+	// and longitude, in degrees with six digits behind the point.
 	Type FieldType `json:"type"`
 
 	// label is what people see, by language: {en: Tier, zh: 等级}. Without it
@@ -176,7 +193,8 @@ type FieldSpec struct {
 	// +optional
 	Description Label `json:"description,omitempty"`
 
-	// required refuses records without a value. On an object that has records
+	// required refuses records without a value; of a value with parts one is
+	// enough. On an object that has records
 	// a new required field needs a default.
 	// +optional
 	Required bool `json:"required,omitempty"`
@@ -199,7 +217,8 @@ type FieldSpec struct {
 
 	// length is the greatest number of characters; a Chinese character counts
 	// as one. Without it a text has 255 (at most 4000), a long_text 32000 (at
-	// most 100000), an email 100 (254), a phone 20 (50) and a url 255 (2000).
+	// most 100000), an email 100 (254), a phone 20 (50), a url 255 (2000) and
+	// the line of an address 200 (1000).
 	// +optional
 	// +kubebuilder:validation:Minimum=1
 	// +kubebuilder:validation:Maximum=100000

@@ -33,6 +33,9 @@ const (
 	MaxInlineFields = 100
 	// MaxCustomFields is the greatest number of CustomFields of one object that are in the schema.
 	MaxCustomFields = 300
+	// MaxColumns is the greatest number of columns that the fields of an object
+	// need: PostgreSQL's own bound is 1600, and a value with parts takes several.
+	MaxColumns = 1500
 	// MaxStages is the greatest number of stages of a pipeline.
 	MaxStages = 50
 )

@@ -177,6 +177,34 @@ func TestBadResourcesAreRefusedWithPathAndReason(t *testing.T) {
 			object("fleet", "fields: [{key: place_id, type: text}]") + field("place", "object: fleet, type: relation, target: customer") + field("x", "object: fleet, type: text"),
 			refused{Ref{KindField, "place"}, crmv1.ReasonNameConflict, "metadata.name", `the column "x_place_id" belongs to CustomObject fleet already; choose another name`},
 		},
+		"a field whose column is that of a part": {
+			object("fleet", "fields: [{key: seat__city, type: text}]") + field("seat", "object: fleet, type: address"),
+			refused{Ref{KindField, "seat"}, crmv1.ReasonNameConflict, "metadata.name", `the column "x_seat__city" belongs to CustomObject fleet already; choose another name`},
+		},
+		"an inline field whose column is that of a part": {
+			object("fleet", "fields: [{key: seat, type: geo}, {key: seat__latitude, type: text}]"),
+			refused{Ref{KindObject, "fleet"}, crmv1.ReasonInvalid, "spec.fields[1].key", `spec.fields[0] has the column "x_seat__latitude" already`},
+		},
+		"a title that has parts": {
+			object("fleet", "titleField: driver, fields: [{key: driver, type: person_name}]"),
+			refused{Ref{KindObject, "fleet"}, crmv1.ReasonInvalid, "spec.titleField", `"driver" is person_name, whose value has parts; a title is one value`},
+		},
+		"an address with a default": {
+			field("seat", `object: customer, type: address, default: "x"`),
+			refused{Ref{KindField, "seat"}, crmv1.ReasonInvalid, "spec.default", "an address has no default: its value has parts"},
+		},
+		"a unique point": {
+			field("seat", `object: customer, type: geo, unique: true`),
+			refused{Ref{KindField, "seat"}, crmv1.ReasonInvalid, "spec.unique", "a geo cannot be unique: its value has parts"},
+		},
+		"the type of a part": {
+			field("seat", `object: customer, type: country`),
+			refused{Ref{KindField, "seat"}, crmv1.ReasonInvalid, "spec.type", `"country" is not a field type`},
+		},
+		"a pipeline on a part": {
+			pipeline("tiers", "object: customer, field: address.city_tier, "+stages),
+			refused{Ref{KindPipeline, "tiers"}, crmv1.ReasonInvalid, "spec.field", `"address.city_tier" is a part; the stage of a pipeline is held by a picklist of its own`},
+		},
 		"two objects that claim one API name": {
 			object("fleet", "name: car") + object("wagon", "name: car"),
 			refused{Ref{KindObject, "wagon"}, crmv1.ReasonNameConflict, "spec.name", `"car" is the name of CustomObject fleet already; choose another name`},
@@ -641,6 +669,27 @@ func TestAnObjectHasAtMost300CustomFields(t *testing.T) {
 		if (i >= MaxCustomFields) != (v.Reason == crmv1.ReasonInvalid) {
 			t.Errorf("field %d: %+v", i, v)
 		}
+	}
+}
+
+func TestAnObjectHasAtMost1500Columns(t *testing.T) {
+	t.Parallel()
+	var documents strings.Builder
+	for i := range 150 {
+		documents.WriteString(field(fmt.Sprintf("seat-%03d", i), "object: customer, type: address"))
+	}
+	result := Compile(read(t, documents.String()))
+	o, _ := result.Schema.Object("customer")
+	var columns int
+	for _, f := range o.Fields {
+		columns += len(f.Columns())
+	}
+	if columns > MaxColumns || columns < MaxColumns-20 {
+		t.Errorf("the object has %d columns", columns)
+	}
+	last := result.Verdicts[Ref{KindField, "seat-149"}]
+	if last.Reason != crmv1.ReasonInvalid || !strings.Contains(last.Problems[0].Message, "more than 1500 columns") {
+		t.Errorf("the last field: %+v", last)
 	}
 }
 

@@ -98,13 +98,24 @@ func checkObject(o *crmv1.CustomObject) []Problem {
 		problems = append(problems, found...)
 		problems = append(problems, checkField(at, &f.FieldSpec)...)
 	}
-	if _, ok := keys[o.Spec.TitleField]; o.Spec.TitleField != "" && !ok {
+	if at, ok := keys[o.Spec.TitleField]; o.Spec.TitleField != "" && !ok {
 		problems = append(problems, Problem{
 			Path:    "spec.titleField",
 			Message: fmt.Sprintf("%q is not the key of one of the fields%s", o.Spec.TitleField, suggest(o.Spec.TitleField, keysOf(keys))),
 		})
+	} else if ok {
+		problems = append(problems, checkTitle(&o.Spec.Fields[at])...)
 	}
 	return problems
+}
+
+// checkTitle refuses a title that is no single value.
+func checkTitle(f *crmv1.Field) []Problem {
+	t, ok := schema.TypeOf(schema.TypeName(f.Type))
+	if !ok || t.Kind() != schema.KindParts {
+		return nil
+	}
+	return []Problem{{Path: "spec.titleField", Message: fmt.Sprintf("%q is %s, whose value has parts; a title is one value", f.Key, f.Type)}}
 }
 
 // checkRepeated finds an inline field that has the key, name or column of an earlier one.
@@ -113,15 +124,22 @@ func checkRepeated(at string, i int, f *schema.Field, named bool, keys, names, c
 	if named {
 		namePath = at + ".name"
 	}
-	for _, check := range []struct {
+	type claim struct {
 		path, what, value string
 		seen              map[string]int
-	}{{at + ".key", "key", f.Identity, keys}, {namePath, "name", f.Name, names}, {at + ".key", "column", f.Column, columns}} {
-		if first, ok := check.seen[check.value]; ok {
-			return []Problem{{Path: check.path, Message: fmt.Sprintf("spec.fields[%d] has the %s %q already", first, check.what, check.value)}}
+	}
+	claims := []claim{{at + ".key", "key", f.Identity, keys}, {namePath, "name", f.Name, names}}
+	for _, column := range f.Columns() {
+		claims = append(claims, claim{at + ".key", "column", column, columns})
+	}
+	for _, claim := range claims {
+		if first, ok := claim.seen[claim.value]; ok {
+			return []Problem{{Path: claim.path, Message: fmt.Sprintf("spec.fields[%d] has the %s %q already", first, claim.what, claim.value)}}
 		}
 	}
-	keys[f.Identity], names[f.Name], columns[f.Column] = i, i, i
+	for _, claim := range claims {
+		claim.seen[claim.value] = i
+	}
 	return nil
 }
 

@@ -195,6 +195,8 @@ func placePipeline(p *schema.Pipeline, spec *crmv1.PipelineSpec, o *schema.Objec
 	switch f, ok := lookUp(name, o.FieldByIdentity, o.Field); {
 	case !ok:
 		problems = append(problems, Problem{Path: "spec.field", Message: noField(o, name)})
+	case f.Parent != nil:
+		problems = append(problems, Problem{Path: "spec.field", Message: fmt.Sprintf("%q is a part; the stage of a pipeline is held by a picklist of its own", name)})
 	case f.Type != schema.TypePicklist:
 		problems = append(problems, Problem{Path: "spec.field", Message: fmt.Sprintf("%q is of the type %s; the stage of a pipeline is held by a picklist", name, f.Type)})
 	default:

@@ -334,7 +334,9 @@ func fieldClaims(d *draft, by refuser) {
 		refuse := by(f.by, f.by != nil && f.by.given && !f.by.refused)
 		identities = append(identities, claim{word: f.Identity, path: f.identityPath, by: f.by, held: f.heldIdentity, refuse: refuse})
 		names = append(names, claim{word: f.Name, path: f.namePath, by: f.by, held: f.heldName, refuse: refuse})
-		columns = append(columns, claim{word: f.Column, path: f.identityPath, by: f.by, held: f.heldIdentity, refuse: refuse})
+		for _, column := range f.Columns() {
+			columns = append(columns, claim{word: column, path: f.identityPath, by: f.by, held: f.heldIdentity, refuse: refuse})
+		}
 	}
 	standard := fmt.Sprintf("a standard field of %q", d.object.Name)
 	losers(identities, func(word string, winner claim) string {
@@ -363,26 +365,31 @@ func owner(winner claim, standard string) string {
 func (c *compiler) refuseTooMany(drafts []*draft, refused map[*resource][]Problem) bool {
 	again := false
 	for _, d := range drafts {
-		var fresh []*resource
-		count := 0
+		var fresh []drafted
+		count, columns := 0, 0
 		for _, f := range d.fields {
-			if f.by == nil || f.by.ref.Kind != KindField || refused[f.by] != nil {
+			if f.by != nil && refused[f.by] != nil {
+				continue
+			}
+			columns += len(f.Columns())
+			if f.by == nil || f.by.ref.Kind != KindField {
 				continue
 			}
 			count++
 			if !f.heldIdentity {
-				fresh = append(fresh, f.by)
+				fresh = append(fresh, f)
 			}
 		}
-		slices.SortFunc(fresh, older)
-		for ; count > MaxCustomFields && len(fresh) > 0; count-- {
+		slices.SortFunc(fresh, func(a, b drafted) int { return older(a.by, b.by) })
+		for (count > MaxCustomFields || columns > MaxColumns) && len(fresh) > 0 {
 			last := fresh[len(fresh)-1]
 			fresh = fresh[:len(fresh)-1]
-			last.refuse(crmv1.ReasonInvalid, Problem{
-				Path:    "spec.object",
-				Message: fmt.Sprintf("%q has %d custom fields already, which is the most", d.object.Identity, MaxCustomFields),
-			})
-			again = true
+			message := fmt.Sprintf("%q has %d custom fields already, which is the most", d.object.Identity, MaxCustomFields)
+			if count <= MaxCustomFields {
+				message = fmt.Sprintf("the fields of %q would need more than %d columns, which is the most", d.object.Identity, MaxColumns)
+			}
+			last.by.refuse(crmv1.ReasonInvalid, Problem{Path: "spec.object", Message: message})
+			count, columns, again = count-1, columns-len(last.Columns()), true
 		}
 	}
 	return again

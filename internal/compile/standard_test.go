@@ -77,7 +77,8 @@ func TestTheStandardModelHasTheLengthsAndRelationsOfTheRequirements(t *testing.T
 		"customer.primary_contact_name": {Type: schema.TypeText, Length: 50},
 		"customer.phone":                {Type: schema.TypePhone, Length: 20},
 		"customer.email":                {Type: schema.TypeEmail, Length: 100},
-		"customer.address":              {Type: schema.TypeText, Length: 200},
+		"customer.address":              {Type: schema.TypeAddress, Length: 200},
+		"customer.address.line":         {Type: schema.TypeText, Length: 200},
 		"opportunity.name":              {Type: schema.TypeText, Length: 100, Required: true}, // S43
 		"opportunity.stage":             {Type: schema.TypePicklist, Required: true},
 		"opportunity.amount":            {Type: schema.TypeMoney, Min: "1"},

@@ -54,7 +54,7 @@ func (r *Records) explain(err error, writes []*write) error {
 	}
 	path := ""
 	if field := guarded(object, refusal); field != nil {
-		path = field.Name
+		path = field.Path()
 	}
 	switch refusal.Kind {
 	case ConstraintUnique:
@@ -82,7 +82,7 @@ func refuseAt(path string, cause error, message string) error {
 // after their column and indexes after table and column; then follow the kind
 // and a hash. Long names are cut.
 func guarded(object *schema.Object, refusal *ConstraintError) *schema.Field {
-	for _, f := range object.AllFields() {
+	for _, f := range object.Leaves() {
 		if refusal.Column != "" && f.Column == refusal.Column {
 			return f
 		}
@@ -96,7 +96,7 @@ func guarded(object *schema.Object, refusal *ConstraintError) *schema.Field {
 		owner = owner[:at]
 	}
 	var found *schema.Field
-	for _, f := range object.AllFields() {
+	for _, f := range object.Leaves() {
 		for _, name := range []string{f.Column, object.Table + "_" + f.Column} {
 			if name == owner {
 				return f

@@ -44,6 +44,7 @@ func decide(s *schema.Schema, object *schema.Object, w *wish, known facts) query
 	d.fillCurrency()
 	d.checkStages()
 	d.checkRequired()
+	d.checkTogether()
 	d.checkRelations()
 	return d.changes()
 }
@@ -59,10 +60,22 @@ type decision struct {
 
 func (d *decision) isNew() bool { return d.before == nil }
 
-// asked says whether the wish names the field.
+// asked says whether the wish names the field, or one of its parts.
 func (d *decision) asked(f *schema.Field) bool {
-	_, ok := d.wish.given[f]
-	return ok || d.wish.refused[f]
+	return slices.ContainsFunc(f.Leaves(), func(leaf *schema.Field) bool {
+		_, ok := d.wish.given[leaf]
+		return ok || d.wish.refused[leaf]
+	})
+}
+
+// has says whether the record has a value of the field, or of one of its parts.
+func (d *decision) has(f *schema.Field) bool {
+	return slices.ContainsFunc(f.Leaves(), func(leaf *schema.Field) bool { return d.after[leaf] != nil })
+}
+
+// isRefused says whether something is said about the field or one of its parts already.
+func (d *decision) isRefused(f *schema.Field) bool {
+	return d.wish.refused[f] || slices.ContainsFunc(f.Leaves(), func(leaf *schema.Field) bool { return d.wish.refused[leaf] })
 }
 
 // fillDefaults gives a new record the values that the wish does not name. A
@@ -126,7 +139,7 @@ func (d *decision) enter(p *schema.Pipeline, f *schema.Field, to *schema.Stage) 
 	})
 	for _, identity := range to.Required {
 		required, ok := d.object.FieldByIdentity(identity)
-		if ok && d.after[required] == nil && !d.wish.refused[required] {
+		if ok && !d.has(required) && !d.isRefused(required) {
 			d.wish.refusef(required, "must have a value before the record enters the stage %q", to.Key)
 		}
 	}
@@ -155,11 +168,31 @@ func (d *decision) follow(identity string, value func(*schema.Field) (any, bool)
 // required later, can still be changed.
 func (d *decision) checkRequired() {
 	for _, f := range d.object.Fields {
-		if !f.Required || d.after[f] != nil || d.wish.refused[f] {
+		if !f.Required || d.has(f) || d.isRefused(f) {
 			continue
 		}
 		if d.isNew() || d.asked(f) {
 			d.wish.refusef(f, "is required")
+		}
+	}
+}
+
+// checkTogether refuses a part without those that it needs beside it.
+func (d *decision) checkTogether() {
+	for _, f := range d.object.Fields {
+		if len(f.Parts()) == 0 || !d.asked(f) || d.isRefused(f) {
+			continue
+		}
+		for _, set := range f.Together() {
+			missing := func(part *schema.Field) bool { return d.after[part] == nil }
+			if !slices.ContainsFunc(set, missing) {
+				continue
+			}
+			for _, part := range set {
+				if !missing(part) {
+					d.wish.refusef(part, "is nothing without %s", set[slices.IndexFunc(set, missing)].Path())
+				}
+			}
 		}
 	}
 }

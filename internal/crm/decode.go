@@ -2,6 +2,7 @@ package crm
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
@@ -10,7 +11,8 @@ import (
 	"github.com/kontor-crm/kontor/internal/schema"
 )
 
-// wish is what a request or a line asks for: values of fields, nil for null.
+// wish is what a request or a line asks for: values of fields, nil for null. Of
+// a field with parts it holds the parts.
 type wish struct {
 	given query.Values
 	// refused are the fields whose value could not be read: what else a rule may
@@ -26,7 +28,7 @@ func newWish() *wish {
 // refusef notes what is wrong with the value of a field.
 func (w *wish) refusef(f *schema.Field, format string, args ...any) {
 	w.refused[f] = true
-	w.violations = append(w.violations, fault.Violation{Path: f.Name, Message: fmt.Sprintf(format, args...)})
+	w.violations = append(w.violations, fault.Violation{Path: f.Path(), Message: fmt.Sprintf(format, args...)})
 }
 
 // fault is an Invalid fault with all that is wrong, in the order of the paths; nil when nothing is.
@@ -41,12 +43,14 @@ func decode(object *schema.Object, body map[string]any) *wish {
 	for name, value := range body {
 		f, ok := object.Field(name)
 		switch {
-		case !ok:
+		case !ok || f.Parent != nil: // a part stands inside of its field
 			w.violations = append(w.violations, fault.Violation{
 				Path: shortened(name), Message: fmt.Sprintf("%s has no such field%s", object.Name, didYouMean(name, fieldNames(object))),
 			})
 		case f.ReadOnly || f.Type == schema.TypeAutoNumber:
 			w.refusef(f, "is set by the system")
+		case len(f.Parts()) > 0:
+			w.decodeParts(f, value)
 		default:
 			decoded, err := f.Decode(value)
 			if err != nil {
@@ -57,6 +61,26 @@ func decode(object *schema.Object, body map[string]any) *wish {
 		}
 	}
 	return w
+}
+
+// decodeParts reads the value of a field with parts: those that it names are changed, null takes all away.
+func (w *wish) decodeParts(f *schema.Field, value any) {
+	decoded, problems := f.DecodeParts(value)
+	maps.Copy(w.given, decoded)
+	for _, problem := range problems {
+		if part, ok := f.Part(problem.Path); ok {
+			w.refusef(part, "%s", problem.Message)
+			continue
+		}
+		if problem.Path == "" {
+			w.refusef(f, "%s", problem.Message)
+			for _, part := range f.Parts() {
+				w.refused[part] = true
+			}
+			continue
+		}
+		w.violations = append(w.violations, fault.Violation{Path: f.Name + "." + shortened(problem.Path), Message: problem.Message})
+	}
 }
 
 func fieldNames(object *schema.Object) []string {

@@ -101,7 +101,7 @@ func (m *Mapping) resolve(s *schema.Schema, object *schema.Object, header []stri
 			continue
 		}
 		if seen[src.field] {
-			refuse(path+".field", "%q is mapped twice", src.field.Name)
+			refuse(path+".field", "%q is mapped twice", src.field.Path())
 		}
 		seen[src.field] = true
 		r.sources = append(r.sources, src)
@@ -147,6 +147,9 @@ func (f MappingField) resolve(s *schema.Schema, object *schema.Object, header []
 	case field.ReadOnly || field.Type == schema.TypeAutoNumber:
 		refuse("field", "%q is set by the system", f.Field)
 	}
+	if ok && len(field.Parts()) > 0 {
+		field = wholeText(field, refuse)
+	}
 	src.field = field
 	switch {
 	case (f.Column == "") == (f.Value == nil):
@@ -166,11 +169,20 @@ func (f MappingField) resolve(s *schema.Schema, object *schema.Object, header []
 	return src, violations
 }
 
+// wholeText is the part that a text for the whole value means.
+func wholeText(f *schema.Field, refuse func(path, format string, args ...any)) *schema.Field {
+	part, ok := f.TextPart()
+	if !ok {
+		refuse("field", "%q has parts; map them by themselves: %s", f.Name, f.Parts()[0].Path())
+	}
+	return part
+}
+
 func (f MappingField) findLookup(
 	s *schema.Schema, field *schema.Field, refuse func(path, format string, args ...any),
 ) (*schema.Object, *schema.Field) {
 	if field.Type != schema.TypeRelation {
-		refuse("lookup", "%q is no relation", field.Name)
+		refuse("lookup", "%q is no relation", field.Path())
 		return nil, nil
 	}
 	target, ok := s.ObjectByIdentity(field.Target)
@@ -183,7 +195,7 @@ func (f MappingField) findLookup(
 		refuse("lookup", "%s has no field %q%s", target.Name, shortened(f.Lookup), didYouMean(f.Lookup, fieldNames(target)))
 		return nil, nil
 	}
-	if by.Kind() == schema.KindTexts || by.Type == schema.TypeAutoNumber {
+	if by.Kind() == schema.KindTexts || by.Kind() == schema.KindParts || by.Type == schema.TypeAutoNumber {
 		refuse("lookup", "records of %s cannot be looked up by %q, which is %s", target.Name, by.Name, by.Type)
 		return nil, nil
 	}

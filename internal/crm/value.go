@@ -85,7 +85,7 @@ func appendValue(dst []byte, f *schema.Field, value any) []byte {
 func appendChanges(dst []byte, object *schema.Object, before, changed query.Values) []byte {
 	dst = append(dst, '{')
 	first := true
-	for _, f := range object.AllFields() {
+	for _, f := range object.Leaves() {
 		value, ok := changed[f]
 		if !ok {
 			continue

@@ -86,17 +86,28 @@ func (c *checker) field(e ast.Expr) node {
 	if !ok {
 		return c.refuse(e.ID(), "no field %q in %s%s", name, c.object.Name, DidYouMean(name, c.object.AllFields()))
 	}
+	if len(f.Parts()) > 0 {
+		return c.refuse(e.ID(), "field %q has parts; ask for one of them: %s.%s", name, name, f.Parts()[0].Name)
+	}
+	return c.read(f)
+}
+
+// read notes that the expression mentions the field.
+func (c *checker) read(f *schema.Field) node {
 	if !slices.Contains(c.fields, f) {
 		c.fields = append(c.fields, f)
 	}
 	return reading{field: f}
 }
 
-// selection refuses a.b, with a word on what a is.
+// selection checks a.b: b is a part of the field a. Anything else is refused, with a word on what a is.
 func (c *checker) selection(e ast.Expr) node {
 	operand := e.AsSelect().Operand()
 	if operand.Kind() != ast.IdentKind {
 		return c.refuse(e.ID(), "values have no fields here")
+	}
+	if f, ok := c.object.Field(strings.TrimPrefix(operand.AsIdent(), ".")); ok && len(f.Parts()) > 0 {
+		return c.part(e, f)
 	}
 	n, ok := c.field(operand).(reading)
 	if !ok {
@@ -107,6 +118,15 @@ func (c *checker) selection(e ast.Expr) node {
 		return c.refuse(e.ID(), "field %q is %s and has no fields", n.field.Name, kindWords[n.kind()])
 	}
 	return c.refuse(e.ID(), "an expression reaches the fields of %s only, not those of the %s behind %q", c.object.Name, target.Name, n.field.Name)
+}
+
+func (c *checker) part(e ast.Expr, whole *schema.Field) node {
+	name := e.AsSelect().FieldName()
+	part, ok := whole.Part(name)
+	if !ok {
+		return c.refuse(e.ID(), "%s has no part %q%s", whole.Name, name, DidYouMean(name, whole.Parts()))
+	}
+	return c.read(part)
 }
 
 func (c *checker) literal(e ast.Expr) node {

@@ -174,7 +174,7 @@ func (v *evaluation) field(f *schema.Field) any {
 		}
 	}
 	if value != nil && v.err == nil {
-		v.err = fmt.Errorf("field %q holds a %T, which is not %s", f.Name, value, kindWords[f.Kind()])
+		v.err = fmt.Errorf("field %q holds a %T, which is not %s", f.Path(), value, kindWords[f.Kind()])
 	}
 	return nil
 }

@@ -366,3 +366,44 @@ func BenchmarkCompile(b *testing.B) {
 		}
 	}
 }
+
+func TestAnExpressionReadsTheParts(t *testing.T) {
+	t.Parallel()
+	s, err := schema.Build(&schema.Schema{Format: schema.Format, Objects: []*schema.Object{{
+		Identity: "site", Name: "site", Table: "site", Source: "standard", Fields: []*schema.Field{
+			{Identity: "address", Name: "seat", Column: "address", Type: schema.TypeAddress},
+		},
+	}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	o, _ := s.Object("site")
+	city, _ := o.Field("seat.city")
+	e, err := expr.CompileCondition(s, o, `seat.city == "Berlin" && !has(seat.latitude)`)
+	if err != nil {
+		t.Fatal(err)
+	}
+	got, err := e.Eval(func(f *schema.Field) any {
+		if f == city {
+			return "Berlin"
+		}
+		return nil
+	})
+	if err != nil || got != true {
+		t.Errorf("got %v, %v", got, err)
+	}
+	var args expr.Args
+	if got := e.SQL(&args, "r"); !strings.Contains(got, `"r"."address__city" = $1::text`) {
+		t.Errorf("the SQL is %s", got)
+	}
+	for text, want := range map[string]string{
+		`seat == null`:          `1:1: field "seat" has parts; ask for one of them: seat.line`,
+		`seat.citty == "x"`:     `1:5: seat has no part "citty"; did you mean "city"?`,
+		`seat.latitude == ""+1`: "one calculates with numbers",
+		`seat.city.size == 1`:   "values have no fields here",
+	} {
+		if _, err := expr.CompileCondition(s, o, text); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: %v", text, err)
+		}
+	}
+}

@@ -38,7 +38,15 @@ func (t *tableMaker) change(c *column, kind Kind) Change {
 	if pipeline, ok := t.wanted.PipelineOf(t.object(), c.field); ok {
 		resource = pipeline.Source // the stages are the field's options
 	}
-	return Change{Resource: resource, Object: t.object().Identity, Field: c.field.Identity, Kind: kind}
+	return Change{Resource: resource, Object: t.object().Identity, Field: whole(c.field).Identity, Kind: kind}
+}
+
+// whole is the field that a resource declares: the field itself, or the one that it is a part of.
+func whole(f *schema.Field) *schema.Field {
+	if f.Parent != nil {
+		return f.Parent
+	}
+	return f
 }
 
 func (t *tableMaker) planColumn(c *column) {
@@ -58,7 +66,7 @@ func (t *tableMaker) addColumn(c *column) {
 	drift := t.had[key("column", t.object().Table, c.name)]
 	change := t.change(c, AddField)
 	change.Drift, change.Lock = drift, lockAccessExclusive
-	change.Summary = fmt.Sprintf("add field %q to %s", c.field.Name, t.object().Name)
+	change.Summary = fmt.Sprintf("add field %q to %s", c.field.Path(), t.object().Name)
 	if problem := t.cannotAdd(c); problem != "" {
 		t.markBroken(t.object())
 		if drift {
@@ -101,14 +109,18 @@ func (t *tableMaker) addColumn(c *column) {
 
 // cannotAdd says why the column cannot be added to a table with rows, or "".
 func (t *tableMaker) cannotAdd(c *column) string {
-	object, field := t.object().Name, c.field.Name
+	object, field := t.object().Name, whole(c.field).Path()
 	switch {
 	case !t.live.HasRows:
 		return ""
 	case c.primary:
 		return fmt.Sprintf("nothing else says which record of %s is which", object)
-	case c.field.Required && c.initial == "" && !c.field.System:
-		return fmt.Sprintf("the field %q is required, but %s has records, which have no value for it; give it a default, or make it optional", field, object)
+	case isRequired(c.field) && c.initial == "" && !c.field.System:
+		cure := "give it a default, or make it optional"
+		if c.field.Parent != nil {
+			cure = "make it optional"
+		}
+		return fmt.Sprintf("the field %q is required, but %s has records, which have no value for it; %s", field, object, cure)
 	case c.field.Unique && c.initial != "":
 		return fmt.Sprintf("the field %q is unique and has a default, but %s has records, which would all get the same value; leave the default out", field, object)
 	}
@@ -188,7 +200,7 @@ func (t *tableMaker) finish(c *column, a *alteration, drift bool) {
 	}
 	change := t.change(c, kindOf(c, a, t.appliedField(c)))
 	change.Drift, change.Lock = drift, lockAccessExclusive
-	change.Summary = fmt.Sprintf("change field %q of %s: %s", c.field.Name, t.object().Name, strings.Join(a.words, ", "))
+	change.Summary = fmt.Sprintf("change field %q of %s: %s", c.field.Path(), t.object().Name, strings.Join(a.words, ", "))
 	change.Statements = slices.Concat(a.before, []string{alter(t.object(), a.actions...)}, a.after)
 	t.add(phaseFields, change)
 }
@@ -198,7 +210,7 @@ func kindOf(c *column, a *alteration, applied *schema.Field) Kind {
 	switch {
 	case strings.Contains(text, " TYPE "):
 		return ChangeType
-	case applied != nil && applied.Required != c.field.Required:
+	case applied != nil && isRequired(applied) != isRequired(c.field):
 		return ChangeRequired
 	case strings.Contains(text, "FOREIGN KEY"):
 		return AddRelation
@@ -225,7 +237,7 @@ func (t *tableMaker) retype(c *column, live Column, into *alteration) bool {
 	if !widerNumeric(live.Type, string(c.storage)) && t.live.HasRows {
 		// The refusal of what the user asked for is behind us: this is somebody else's doing.
 		change := t.change(c, ChangeType)
-		change.Summary = fmt.Sprintf("change field %q of %s: type %s to %s", c.field.Name, table.Name, live.Type, c.storage)
+		change.Summary = fmt.Sprintf("change field %q of %s: type %s to %s", c.field.Path(), table.Name, live.Type, c.storage)
 		t.leave(change, "the column %q of %s has the type %s and not %s: somebody changed it by hand, and it cannot be changed back without rewriting the records",
 			c.name, table.Name, live.Type, c.storage)
 		return false
@@ -309,7 +321,7 @@ func (t *tableMaker) planDefault(c *column, live Column, normal, healing *altera
 
 var (
 	constraintKinds = []string{
-		kindRequired, kindForeign, string(schema.RuleMaxLength), string(schema.RuleMin), string(schema.RuleMax), string(schema.RuleScale),
+		kindRequired, kindTogether, kindForeign, string(schema.RuleMaxLength), string(schema.RuleMin), string(schema.RuleMax), string(schema.RuleScale),
 		string(schema.RuleOneOf), string(schema.RuleEachOneOf), string(schema.RulePattern),
 	}
 	indexKinds = []string{kindIndex, kindUnique}
@@ -350,9 +362,9 @@ func (t *tableMaker) planIndexes(c *column) {
 			continue
 		}
 		change := t.change(c, AddIndex)
-		change.Summary = fmt.Sprintf("index field %q of %s", c.field.Name, t.object().Name)
+		change.Summary = fmt.Sprintf("index field %q of %s", c.field.Path(), t.object().Name)
 		if p.kind == kindUnique {
-			change.Summary = fmt.Sprintf("make field %q of %s unique", c.field.Name, t.object().Name)
+			change.Summary = fmt.Sprintf("make field %q of %s unique", c.field.Path(), t.object().Name)
 		}
 		change.Drift = !ok && t.had[key("part", t.object().Table, p.name)] && !t.unfinished(p)
 		if ok { // a concurrent making that was broken off leaves an index that nothing uses

@@ -141,7 +141,9 @@ func (m *maker) planObject(o *schema.Object) {
 		t.applied, _ = m.applied.ObjectByIdentity(o.Identity)
 	}
 	for i := range sh.columns {
-		t.planColumn(&sh.columns[i])
+		if c := &sh.columns[i]; !t.refusesWhole(c) {
+			t.planColumn(c)
+		}
 	}
 	t.validate()
 }

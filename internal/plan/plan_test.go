@@ -165,6 +165,23 @@ func TestPlans(t *testing.T) {
 			},
 		},
 		{
+			name: "a value with parts has a column for each", rows: []string{"customer"},
+			wanted: form{with("site", schema.TypeGeo), with("person", schema.TypePersonName)},
+		},
+		{
+			name: "values do not change into parts while there are rows", rows: []string{"customer"},
+			applied: form{with("site", schema.TypeText), with("seat", schema.TypeAddress), with("needed", schema.TypeGeo)},
+			wanted: form{
+				with("site", schema.TypeGeo), with("seat", schema.TypeText), with("needed", schema.TypeGeo, func(f *schema.Field) { f.Required = true }),
+				with("person", schema.TypePersonName, func(f *schema.Field) { f.Required = true }),
+			},
+		},
+		{
+			name:    "values change into parts in an empty table",
+			applied: form{with("site", schema.TypeText, func(f *schema.Field) { f.Required = true })},
+			wanted:  form{with("site", schema.TypeGeo, func(f *schema.Field) { f.Required = true })},
+		},
+		{
 			name: "drift is told", rows: []string{"customer"}, applied: form{with("tier", schema.TypeText)},
 			wanted: form{with("tier", schema.TypeText), with("news", schema.TypeText)}, lose: loseThings,
 		},

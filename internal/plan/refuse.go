@@ -2,6 +2,7 @@ package plan
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
@@ -33,15 +34,15 @@ func (t *tableMaker) refuses(c *column, live Column) bool {
 	if t.refuseType(c, before) {
 		return true
 	}
-	object, name := t.object().Name, c.field.Name
+	object, name := t.object().Name, c.field.Path()
 	if before.Target != c.field.Target {
 		change := t.refusal(c, ChangeTarget, Dangerous, "points to another object")
 		t.refuse(change, "the relation %q may not go from %q to %q while %s has records: their ids would point to nothing",
 			name, before.Target, c.field.Target, object)
 	}
-	if c.field.Required && !before.Required {
+	if isRequired(c.field) && !isRequired(before) {
 		change := t.refusal(c, ChangeRequired, Careful, "required")
-		t.refuse(change, "the field %q may not become required while %s has records: some may have no value", name, object)
+		t.refuse(change, "the field %q may not become required while %s has records: some may have no value", whole(c.field).Name, object)
 	}
 	if c.field.Unique && !before.Unique {
 		change := t.refusal(c, ChangeUnique, Careful, "unique")
@@ -56,10 +57,53 @@ func (t *tableMaker) refuses(c *column, live Column) bool {
 	return len(t.plan.Refused) > refused
 }
 
+// refusesWhole says whether a field goes from one column to parts, or back, or
+// from parts to others, which the rows do not bear: their values would stay
+// behind in the old columns. It is recorded once, at the first of the columns.
+// Without rows the old columns are left alone, but for their rules.
+func (t *tableMaker) refusesWhole(c *column) bool {
+	if t.applied == nil || c.field.System {
+		return false
+	}
+	f := whole(c.field)
+	before, ok := t.applied.FieldByIdentity(f.Identity)
+	if !ok || len(before.Parts())+len(f.Parts()) == 0 || before.Type == f.Type && len(before.Parts()) > 0 == (len(f.Parts()) > 0) {
+		return false
+	}
+	if first := f.Leaves()[0] == c.field; first && t.live.HasRows {
+		change := t.refusal(c, ChangeType, Dangerous, fmt.Sprintf("type %s to %s", describeType(before), describeType(f)))
+		change.Summary = fmt.Sprintf("change field %q of %s: type %s to %s", f.Name, t.object().Name, describeType(before), describeType(f))
+		t.refuse(change, "the type of %q may not go from %s to %s while %s has records",
+			f.Name, describeType(before), describeType(f), t.object().Name)
+	} else if first {
+		t.freeColumns(c, before)
+	}
+	return t.live.HasRows
+}
+
+// freeColumns takes the rules off the columns of a field that has others now: no record fills them any more.
+func (t *tableMaker) freeColumns(c *column, before *schema.Field) {
+	var drops []string
+	for _, leaf := range before.Leaves() {
+		for _, name := range t.stale(maps.Keys(t.live.Constraints), leaf.Column, constraintKinds) {
+			drops = append(drops, "DROP CONSTRAINT "+schema.QuoteIdent(name))
+			delete(t.live.Constraints, name)
+		}
+	}
+	if len(drops) == 0 {
+		return
+	}
+	change := t.change(c, DropRule)
+	change.Lock = lockAccessExclusive
+	change.Summary = fmt.Sprintf("give up the rules of the old columns of %q of %s", whole(c.field).Name, t.object().Name)
+	change.Statements = []string{alter(t.object(), drops...)}
+	t.add(phaseFields, change)
+}
+
 func (t *tableMaker) refusal(c *column, kind Kind, class Class, what string) Change {
 	change := t.change(c, kind)
 	change.Class, change.Lock = class, lockAccessExclusive
-	change.Summary = fmt.Sprintf("change field %q of %s: %s", c.field.Name, t.object().Name, what)
+	change.Summary = fmt.Sprintf("change field %q of %s: %s", c.field.Path(), t.object().Name, what)
 	return change
 }
 
@@ -75,7 +119,7 @@ func (t *tableMaker) refuseType(c *column, before *schema.Field) bool {
 	change := t.refusal(c, ChangeType, Dangerous, fmt.Sprintf("type %s to %s", describeType(before), describeType(c.field)))
 	change.Rewrites = true
 	t.refuse(change, "the type of %q may not go from %s to %s while %s has records",
-		c.field.Name, describeType(before), describeType(c.field), t.object().Name)
+		c.field.Path(), describeType(before), describeType(c.field), t.object().Name)
 	return true
 }
 

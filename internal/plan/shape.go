@@ -47,7 +47,7 @@ var hiddenFields = []*schema.Field{
 
 func shapeOf(s *schema.Schema, o *schema.Object) *shape {
 	sh := &shape{object: o, view: viewOf(o)}
-	for _, f := range o.AllFields() {
+	for _, f := range o.Leaves() {
 		sh.columns = append(sh.columns, columnOf(s, o, f))
 	}
 	for _, f := range hiddenFields {
@@ -94,7 +94,54 @@ func checksOf(f *schema.Field) []part {
 			checks = append(checks, newPart(f.Column, string(rule.Kind), condition(f.Column, rule), describeRule(rule)))
 		}
 	}
+	return append(checks, checksOfWhole(f)...)
+}
+
+// checksOfWhole are the rules of a value that has parts, at its last part: then
+// the columns of all the others are there.
+func checksOfWhole(f *schema.Field) []part {
+	if !endsWhole(f) {
+		return nil
+	}
+	var checks []part
+	if f.Parent.Required {
+		checks = append(checks, newPart(f.Column, kindRequired, "num_nonnulls("+columnList(f.Parent.Parts())+") > 0", "required"))
+	}
+	for _, set := range f.Parent.Together() {
+		definition := fmt.Sprintf("num_nonnulls(%s) IN (0, %d)", columnList(set), len(set))
+		checks = append(checks, newPart(f.Column, kindTogether, definition, "all or none of "+pathList(set)))
+	}
 	return checks
+}
+
+// endsWhole says whether the field is the last part of another.
+func endsWhole(f *schema.Field) bool {
+	if f.Parent == nil {
+		return false
+	}
+	parts := f.Parent.Parts()
+	return parts[len(parts)-1] == f
+}
+
+// isRequired says whether the column has a rule that its value, or that of the whole whose last part it is, is there.
+func isRequired(f *schema.Field) bool {
+	return f.Required || endsWhole(f) && f.Parent.Required
+}
+
+func columnList(fields []*schema.Field) string {
+	names := make([]string, 0, len(fields))
+	for _, f := range fields {
+		names = append(names, schema.QuoteIdent(f.Column))
+	}
+	return strings.Join(names, ", ")
+}
+
+func pathList(fields []*schema.Field) string {
+	paths := make([]string, 0, len(fields))
+	for _, f := range fields {
+		paths = append(paths, f.Path())
+	}
+	return strings.Join(paths, " and ")
 }
 
 // storageImplies says whether the column's type allows no value that breaks the
@@ -221,8 +268,15 @@ func viewOf(o *schema.Object) view {
 	for _, f := range o.AllFields() {
 		taken[f.Name] = true
 	}
-	for _, f := range o.AllFields() {
+	for _, f := range o.Leaves() {
 		name := f.Name
+		if f.Parent != nil { // address_city, and with one more _ where a field has that name
+			name = f.Parent.Name + "_" + f.Name
+			for taken[name] {
+				name += "_"
+			}
+			taken[name] = true
+		}
 		if f.Type == schema.TypeRelation && strings.HasSuffix(f.Column, "_id") && !taken[name+"_id"] {
 			name += "_id"
 		}

@@ -49,7 +49,7 @@ func (a Access) visible(o *schema.Object) []*schema.Field {
 	return visible
 }
 
-// field is the field of that name; one that may not be seen is no field. path is where the request names it.
+// field is the field of that name, or the part of that path; one that may not be seen is no field. path is where the request names it.
 func (a Access) field(o *schema.Object, name, path string) (*schema.Field, error) {
 	f, ok := o.Field(name)
 	if !ok || !a.maySee(o, f) {

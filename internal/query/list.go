@@ -226,7 +226,7 @@ func (c *Compiler) filter(a Access, o *schema.Object, text string) (*expr.Expres
 		return nil, fmt.Errorf("compiling a filter: %w", err)
 	}
 	for _, f := range filter.Fields() {
-		if _, err := a.field(o, f.Name, "filter"); err != nil {
+		if _, err := a.field(o, f.Path(), "filter"); err != nil {
 			return nil, err
 		}
 	}
@@ -245,18 +245,21 @@ func sortKeys(a Access, o *schema.Object, names []string, selected *selection) (
 	for _, name := range names {
 		var bare string
 		bare, descending = strings.CutPrefix(name, "-")
-		if strings.Contains(bare, ".") {
+		if _, isPart := o.Field(bare); strings.Contains(bare, ".") && !isPart {
 			return nil, malformed("sort", "%.60q is a field of another object; sort by the fields of %s", bare, o.Name)
 		}
 		f, err := a.field(o, bare, "sort")
 		if err != nil {
 			return nil, err
 		}
+		if len(f.Parts()) > 0 {
+			return nil, malformed("sort", "%q has parts; sort by one of them: %s", f.Name, f.Parts()[0].Path())
+		}
 		if f.Kind() == schema.KindTexts || f.Type == schema.TypeLongText {
-			return nil, malformed("sort", "%q is %s and has no order", f.Name, f.Type)
+			return nil, malformed("sort", "%q is %s and has no order", f.Path(), f.Type)
 		}
 		if slices.ContainsFunc(keys, func(k sortKey) bool { return k.field == f }) {
-			return nil, malformed("sort", "%q stands twice", f.Name)
+			return nil, malformed("sort", "%q stands twice", f.Path())
 		}
 		keys = append(keys, sortKey{field: f, descending: descending, nullable: !expr.AlwaysSet(f), column: selected.place(f)})
 	}
@@ -271,7 +274,7 @@ func sortKeys(a Access, o *schema.Object, names []string, selected *selection) (
 // place is the column of an own field, which is selected if need be.
 func (s *selection) place(f *schema.Field) int {
 	for i, selected := range s.columns {
-		if selected.Field == f && len(selected.Path) == 1 {
+		if selected.Field == f && selected.own() {
 			return i
 		}
 	}

@@ -37,14 +37,21 @@ type Statement struct {
 
 // Column is one value of a row.
 type Column struct {
-	// Path leads to the value in the JSON of the record: one name, or two for
-	// a field of a related record.
+	// Path leads to the value in the JSON of the record: one name, with that of
+	// a relation before it for a field of a related record, and that of the
+	// whole for a part.
 	Path []string
 	// Field is the last of the path.
 	Field *schema.Field
 }
 
-// Values are the values of some fields of a record, nil for null.
+// own says whether the value is the record's, and not a related one's.
+func (c Column) own() bool {
+	return len(c.Path) == 1 || len(c.Path) == 2 && c.Field.Parent != nil
+}
+
+// Values are the values of some fields of a record, nil for null. Of a field
+// with parts they hold the parts.
 type Values map[*schema.Field]any
 
 // Schema is the schema that the compiler was made for.

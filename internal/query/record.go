@@ -172,8 +172,8 @@ func (c *Compiler) FindBy(a Access, object *schema.Object, field *schema.Field, 
 	if err := a.reading(object); err != nil {
 		return Statement{}, err
 	}
-	if own, ok := object.FieldByIdentity(field.Identity); !ok || own != field || !a.maySee(object, field) || field.Kind() == schema.KindTexts {
-		return Statement{}, fmt.Errorf("records of %s cannot be found by %q", object.Name, field.Name)
+	if own, ok := object.FieldByIdentity(field.Identity); !ok || own != field || !a.maySee(object, field) || field.Kind() == schema.KindTexts || len(field.Parts()) > 0 {
+		return Statement{}, fmt.Errorf("records of %s cannot be found by %q", object.Name, field.Path())
 	}
 	texts := make([]string, 0, len(values))
 	for _, value := range values {
@@ -202,13 +202,13 @@ func (c *Compiler) FindBy(a Access, object *schema.Object, field *schema.Field, 
 
 // assignments are the columns of some fields with the places of their values, in the order of the object.
 func assignments(object *schema.Object, values Values, args *expr.Args) (columns, places []string, err error) {
-	for _, f := range object.AllFields() {
+	for _, f := range object.Leaves() {
 		value, ok := values[f]
 		if !ok {
 			continue
 		}
 		if f.ReadOnly || f.Type == schema.TypeAutoNumber {
-			return nil, nil, fmt.Errorf("field %q of %s is set by the system", f.Name, object.Name)
+			return nil, nil, fmt.Errorf("field %q of %s is set by the system", f.Path(), object.Name)
 		}
 		written, err := argument(f, value)
 		if err != nil {
@@ -247,7 +247,7 @@ func argument(f *schema.Field, value any) (any, error) {
 		}
 		return moment(value), nil
 	}
-	return nil, fmt.Errorf("field %q cannot hold a %T", f.Name, value)
+	return nil, fmt.Errorf("field %q cannot hold a %T", f.Path(), value)
 }
 
 func moment(at time.Time) string { return at.UTC().Format(time.RFC3339Nano) }

@@ -3,6 +3,7 @@ package query
 import (
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strconv"
 	"time"
 
@@ -12,50 +13,52 @@ import (
 )
 
 // EncodeRow appends a row as one JSON object, with an object for each related
-// record that the fields expand, or null where there is none. What a row has
-// beyond the columns is not for the user.
+// record that the fields expand and for each value that has parts, or null where
+// there is none. What a row has beyond the columns is not for the user.
 func EncodeRow(dst []byte, columns []Column, row [][]byte) []byte {
+	return appendObject(dst, columns, row, 0)
+}
+
+// appendObject appends the columns as an object of the names that stand at that place of their paths.
+func appendObject(dst []byte, columns []Column, row [][]byte, at int) []byte {
 	dst = append(dst, '{')
 	for i := 0; i < len(columns); {
 		if i > 0 {
 			dst = append(dst, ',')
 		}
-		dst = appendKey(dst, columns[i].Path[0])
-		if len(columns[i].Path) == 1 {
+		dst = appendKey(dst, columns[i].Path[at])
+		if len(columns[i].Path) == at+1 {
 			dst = columns[i].Field.AppendJSON(dst, row[i])
 			i++
 			continue
 		}
-		end := endOfRelated(columns, i)
-		dst = appendRelated(dst, columns[i:end], row[i:end])
+		end := endOfInner(columns, i, at)
+		if hasInner(columns[i:end], row[i:end], at) {
+			dst = appendObject(dst, columns[i:end], row[i:end], at+1)
+		} else {
+			dst = append(dst, "null"...)
+		}
 		i = end
 	}
 	return append(dst, '}')
 }
 
-// endOfRelated is where the columns of the related record end that start at i.
-func endOfRelated(columns []Column, i int) int {
+// endOfInner is where the columns of the inner object end that start at i.
+func endOfInner(columns []Column, i, at int) int {
 	end := i + 1
-	for end < len(columns) && len(columns[end].Path) == 2 && columns[end].Path[0] == columns[i].Path[0] {
+	for end < len(columns) && len(columns[end].Path) > at+1 && columns[end].Path[at] == columns[i].Path[at] {
 		end++
 	}
 	return end
 }
 
-// appendRelated appends a related record; the first column is its id.
-func appendRelated(dst []byte, columns []Column, row [][]byte) []byte {
-	if row[0] == nil {
-		return append(dst, "null"...)
+// hasInner says whether there is an inner object: a related record is there when
+// the first column, its id, is, and a value when one of its parts is.
+func hasInner(columns []Column, row [][]byte, at int) bool {
+	if isValue := len(columns[0].Path) == at+2 && columns[0].Field.Parent != nil; !isValue {
+		return row[0] != nil
 	}
-	dst = append(dst, '{')
-	for i, c := range columns {
-		if i > 0 {
-			dst = append(dst, ',')
-		}
-		dst = appendKey(dst, c.Path[1])
-		dst = c.Field.AppendJSON(dst, row[i])
-	}
-	return append(dst, '}')
+	return slices.ContainsFunc(row, func(part []byte) bool { return part != nil })
 }
 
 // appendKey appends the name of a field, which holds nothing that JSON escapes.
@@ -70,7 +73,7 @@ func appendKey(dst []byte, name string) []byte {
 func DecodeRow(columns []Column, row [][]byte) (Values, error) {
 	values := make(Values, len(columns))
 	for i, c := range columns {
-		if len(c.Path) != 1 {
+		if !c.own() {
 			continue
 		}
 		if row[i] == nil {
@@ -79,7 +82,7 @@ func DecodeRow(columns []Column, row [][]byte) (Values, error) {
 		}
 		value, err := decode(c.Field, row[i])
 		if err != nil {
-			return nil, fmt.Errorf("reading field %q: %w", c.Field.Name, err)
+			return nil, fmt.Errorf("reading field %q: %w", c.Field.Path(), err)
 		}
 		values[c.Field] = value
 	}

@@ -1,7 +1,9 @@
 package query
 
 import (
+	"cmp"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/kontor-crm/kontor/internal/schema"
@@ -23,7 +25,7 @@ type selection struct {
 
 // selectFields reads the wanted fields; none are all of the object's own. A
 // relation that is expanded stands as an object where it is named first, and
-// carries the id of the related record.
+// carries the id of the related record. So does a field of which parts are named.
 func (c *Compiler) selectFields(a Access, o *schema.Object, names []string) (*selection, error) {
 	if len(names) == 0 {
 		return selectOwn(a.visible(o)), nil
@@ -40,7 +42,7 @@ func (c *Compiler) selectFields(a Access, o *schema.Object, names []string) (*se
 	}
 	done := map[string]bool{}
 	for _, name := range names {
-		head, _, _ := strings.Cut(name, ".")
+		head := headOf(name)
 		if done[head] {
 			continue
 		}
@@ -49,8 +51,10 @@ func (c *Compiler) selectFields(a Access, o *schema.Object, names []string) (*se
 		if err != nil {
 			return nil, err
 		}
-		if !expanded[head] {
-			s.add(f)
+		if len(f.Parts()) > 0 || !expanded[head] {
+			if err := s.addNamed(a, o, f, names); err != nil {
+				return nil, err
+			}
 			continue
 		}
 		if err := c.expand(a, s, f, names); err != nil {
@@ -63,16 +67,49 @@ func (c *Compiler) selectFields(a Access, o *schema.Object, names []string) (*se
 func selectOwn(fields []*schema.Field) *selection {
 	s := &selection{columns: make([]Column, 0, len(fields)), expressions: make([]string, 0, len(fields))}
 	for _, f := range fields {
-		s.add(f)
+		for _, leaf := range f.Leaves() {
+			s.add(leaf)
+		}
 	}
 	return s
 }
 
-// add selects a field of the object itself and says which column it is.
+// add selects a field of the object itself, one with a column, and says which column it is.
 func (s *selection) add(f *schema.Field) int {
-	s.columns = append(s.columns, Column{Path: []string{f.Name}, Field: f})
+	s.columns = append(s.columns, Column{Path: pathOf(f), Field: f})
 	s.expressions = append(s.expressions, column(record, f))
 	return len(s.columns) - 1
+}
+
+// pathOf leads to the value in the JSON of the record itself.
+func pathOf(f *schema.Field) []string {
+	if f.Parent != nil {
+		return []string{f.Parent.Name, f.Name}
+	}
+	return []string{f.Name}
+}
+
+// addNamed selects a field; of one with parts those that are named, or all.
+func (s *selection) addNamed(a Access, o *schema.Object, f *schema.Field, names []string) error {
+	if slices.Contains(names, f.Name) {
+		for _, leaf := range f.Leaves() {
+			s.add(leaf)
+		}
+		return nil
+	}
+	done := map[string]bool{}
+	for _, name := range names {
+		if headOf(name) != f.Name || done[name] {
+			continue
+		}
+		done[name] = true
+		part, err := a.field(o, name, "fields")
+		if err != nil {
+			return err
+		}
+		s.add(part)
+	}
+	return nil
 }
 
 // expand selects the fields behind a relation: the related record's id first,
@@ -88,35 +125,61 @@ func (c *Compiler) expand(a Access, s *selection, relation *schema.Field, names 
 	alias := fmt.Sprintf("e%d", len(s.joins))
 	done := map[string]bool{}
 	add := func(name string) error {
-		if done[name] {
-			return nil
-		}
-		done[name] = true
-		if strings.Contains(name, ".") {
-			return malformed("fields", "%.60q goes through more than one relation", relation.Name+"."+name)
-		}
-		f, err := a.field(target, name, "fields")
+		f, err := a.behind(relation, target, name)
 		if err != nil {
 			return err
 		}
-		s.columns = append(s.columns, Column{Path: []string{relation.Name, f.Name}, Field: f})
-		s.expressions = append(s.expressions, column(alias, f))
+		for _, leaf := range f.Leaves() {
+			if done[leaf.Path()] {
+				continue
+			}
+			done[leaf.Path()] = true
+			s.columns = append(s.columns, Column{Path: append([]string{relation.Name}, pathOf(leaf)...), Field: leaf})
+			s.expressions = append(s.expressions, column(alias, leaf))
+		}
 		return nil
 	}
 	if err := add(schema.FieldID); err != nil {
 		return err
 	}
-	for _, name := range names {
-		if head, rest, found := strings.Cut(name, "."); found && head == relation.Name {
-			if err := add(rest); err != nil {
-				return err
-			}
+	for _, rest := range behindOf(relation, names) {
+		if err := add(rest); err != nil {
+			return err
 		}
 	}
 	id, _ := target.Field(schema.FieldID)
 	s.joins = append(s.joins, " LEFT JOIN "+target.QualifiedTable()+" AS "+alias+" ON "+column(alias, id)+" = "+column(record, relation)+
 		" AND "+live(alias))
 	return nil
+}
+
+// behind is the field of the object behind a relation that is named "relation.name".
+func (a Access) behind(relation *schema.Field, target *schema.Object, name string) (*schema.Field, error) {
+	head, _, isPath := strings.Cut(name, ".")
+	if f, ok := target.Field(head); isPath && ok && f.Type == schema.TypeRelation {
+		return nil, malformed("fields", "%.60q goes through more than one relation", relation.Name+"."+name)
+	}
+	return a.field(target, name, "fields")
+}
+
+// behindOf are the names behind a relation, with those of the parts of one field beside each other.
+func behindOf(relation *schema.Field, names []string) []string {
+	var behind, heads []string
+	for _, name := range names {
+		if head, rest, found := strings.Cut(name, "."); found && head == relation.Name {
+			behind = append(behind, rest)
+			heads = append(heads, headOf(rest))
+		}
+	}
+	slices.SortStableFunc(behind, func(x, y string) int {
+		return cmp.Compare(slices.Index(heads, headOf(x)), slices.Index(heads, headOf(y)))
+	})
+	return behind
+}
+
+func headOf(name string) string {
+	head, _, _ := strings.Cut(name, ".")
+	return head
 }
 
 // from is the table with its joins.

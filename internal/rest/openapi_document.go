@@ -236,10 +236,20 @@ func valueSchema(s *schema.Schema, f *schema.Field, written bool) *apiSchema {
 	if form.Type == "array" {
 		v.Items = text()
 	}
+	if parts := f.Parts(); len(parts) > 0 {
+		no := false
+		v.Additional, v.Properties = &no, map[string]*apiSchema{}
+		for _, part := range parts {
+			v.Properties[part.Name] = valueSchema(s, part, written)
+		}
+		if _, ok := f.TextPart(); ok && written {
+			types = append(types, "string")
+		}
+	}
 	for _, rule := range f.Rules() {
 		applyRule(v, form, rule)
 	}
-	if !f.Required && f.Name != schema.FieldID {
+	if !f.Required && (f.Name != schema.FieldID || f.Parent != nil) {
 		types = append(types, "null")
 		if v.Enum != nil {
 			v.Enum = append(v.Enum, nil)

@@ -58,6 +58,7 @@ type fieldDescription struct {
 	Options     []optionDescription `json:"options,omitempty"`
 	Target      string              `json:"target,omitempty"`
 	Sensitivity string              `json:"sensitivity,omitempty"`
+	Parts       []fieldDescription  `json:"parts,omitempty"`
 }
 
 type optionDescription struct {
@@ -179,6 +180,9 @@ func (d describer) field(f *schema.Field) fieldDescription {
 	}
 	if target, ok := d.schema.ObjectByIdentity(f.Target); ok && f.Type == schema.TypeRelation {
 		described.Target = target.Name
+	}
+	for _, part := range f.Parts() {
+		described.Parts = append(described.Parts, d.field(part))
 	}
 	return described
 }

@@ -27,14 +27,20 @@ const (
 	TypeURL           TypeName = "url"
 	TypeRelation      TypeName = "relation"
 	TypeAutoNumber    TypeName = "auto_number"
+	TypeAddress       TypeName = "address"
+	TypePersonName    TypeName = "person_name"
+	TypeGeo           TypeName = "geo"
 )
 
-// The types of system fields; no resource may name them.
+// The types of system fields and of parts; no resource may name them.
 const (
 	TypeID       TypeName = "id"
 	TypeTags     TypeName = "tags"
 	TypeCurrency TypeName = "currency"
+	TypeCountry  TypeName = "country"
 )
+
+var innerTypes = []TypeName{TypeID, TypeTags, TypeCurrency, TypeCountry}
 
 // Kind is what an expression sees of a value: one kind for all numbers, one for all texts.
 type Kind string
@@ -50,6 +56,8 @@ const (
 	KindTexts Kind = "texts"
 	// KindReference is the id of a record.
 	KindReference Kind = "reference"
+	// KindParts is a value that an expression reads by its parts: address.city.
+	KindParts Kind = "parts"
 )
 
 // Storage is a PostgreSQL type as its format_type prints it.
@@ -74,7 +82,7 @@ func NumericStorage(precision, scale int) Storage {
 
 // Form is the shape of a value in JSON, in the words of JSON Schema.
 type Form struct {
-	// Type is "string", "integer", "boolean" or "array" (of strings).
+	// Type is "string", "integer", "boolean", "array" (of strings) or "object" (of parts).
 	Type string
 	// Format is "date", "date-time", "email", "uri", "uuid", "decimal" or empty.
 	Format string
@@ -96,12 +104,13 @@ type Problem struct {
 //	date (midnight UTC), datetime                             time.Time
 //	multi_picklist, tags                                      []string
 //	relation, id                                              string, a UUID in lower case
+//	address, person_name, geo                                 none: their parts have values, see Compound
 //
 // An empty text is no value: it becomes nil.
 type FieldType interface {
 	Name() TypeName
 	Kind() Kind
-	// Storage is the type of the column.
+	// Storage is the type of the column; empty for a type whose values have parts.
 	Storage(f *Field) Storage
 	// Form is the shape in JSON.
 	Form() Form
@@ -137,9 +146,13 @@ var types = map[TypeName]FieldType{
 	TypeURL:           urlType{},
 	TypeRelation:      relationType{},
 	TypeAutoNumber:    autoNumberType{},
+	TypeAddress:       addressType{},
+	TypePersonName:    personNameType{},
+	TypeGeo:           geoType{},
 	TypeID:            idType{},
 	TypeTags:          tagsType{},
 	TypeCurrency:      currencyType{},
+	TypeCountry:       countryType{},
 }
 
 // TypeOf is the field type of that name, or false.
@@ -188,7 +201,7 @@ func (f *Field) AppendJSON(dst, text []byte) []byte {
 // its default. Paths are those of the resource, below the field.
 func CheckField(f *Field) []Problem {
 	t, ok := types[f.Type]
-	if !ok || slices.Contains([]TypeName{TypeID, TypeTags, TypeCurrency}, f.Type) {
+	if !ok || slices.Contains(innerTypes, f.Type) {
 		return []Problem{{Path: "type", Message: fmt.Sprintf("%q is not a field type", f.Type)}}
 	}
 	problems := t.Check(f)

@@ -91,11 +91,13 @@ type Object struct {
 	Source string `json:"source"`
 
 	system     []*Field
+	leaves     []*Field
 	byName     map[string]*Field
 	byIdentity map[string]*Field
 }
 
-// Field is one value of a record, stored in one column.
+// Field is one value of a record, stored in one column; one whose values have
+// parts has a column for each part instead.
 type Field struct {
 	// Identity is the name that never changes, unique in its object.
 	Identity string `json:"identity"`
@@ -135,8 +137,12 @@ type Field struct {
 	Source string `json:"source"`
 	// System marks a field that every record has and no resource declares.
 	System bool `json:"-"`
-	// ReadOnly marks a system field that no request may set.
+	// ReadOnly marks a field that no request may set.
 	ReadOnly bool `json:"-"`
+	// Parent is the field that this one is a part of, or nil.
+	Parent *Field `json:"-"`
+
+	parts []*Field
 }
 
 // Option is one choice of a picklist.
@@ -295,26 +301,32 @@ func (s *Schema) PipelinesOf(object *Object) []*Pipeline {
 	return found
 }
 
-// Field is the field that the API calls so, system fields included, or false.
+// Field is the field that the API calls so, system fields and parts
+// ("address.city") included, or false.
 func (o *Object) Field(name string) (*Field, bool) {
 	f, ok := o.byName[name]
 	return f, ok
 }
 
-// FieldByIdentity is the field of that identity, system fields included, or false.
+// FieldByIdentity is the field of that identity, system fields and parts included, or false.
 func (o *Object) FieldByIdentity(identity string) (*Field, bool) {
 	f, ok := o.byIdentity[identity]
 	return f, ok
 }
 
 // AllFields are the visible fields of a record: id and number, the declared
-// ones, then the other system fields.
+// ones, then the other system fields. They are what the JSON of a record has.
 func (o *Object) AllFields() []*Field {
 	all := make([]*Field, 0, len(o.system)+len(o.Fields))
 	all = append(all, o.system[:2]...)
 	all = append(all, o.Fields...)
 	return append(all, o.system[2:]...)
 }
+
+// Leaves are AllFields with the parts of a field in its place: each has a
+// column. They are what the database and its statements know. The caller does
+// not change the list.
+func (o *Object) Leaves() []*Field { return o.leaves }
 
 // SystemFields are the fields that no resource declares, id and number first.
 func (o *Object) SystemFields() []*Field { return o.system }
@@ -346,6 +358,18 @@ func (o *Object) index() error {
 			return fmt.Errorf("field %q stands twice", f.Name)
 		}
 		o.byName[f.Name], o.byIdentity[f.Identity] = f, f
+	}
+	o.leaves = nil
+	for _, f := range o.AllFields() {
+		f.makeParts()
+		if len(f.parts) == 0 {
+			o.leaves = append(o.leaves, f)
+			continue
+		}
+		for _, part := range f.parts {
+			o.leaves = append(o.leaves, part)
+			o.byName[part.Path()], o.byIdentity[part.Identity] = part, part
+		}
 	}
 	return nil
 }

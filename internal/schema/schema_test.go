@@ -279,3 +279,36 @@ func TestARuleThatImpliesAnotherRejectsNoValueOfIt(t *testing.T) {
 		t.Error("least values are compared the wrong way round")
 	}
 }
+
+func TestAFieldWithPartsIsAColumnForEach(t *testing.T) {
+	t.Parallel()
+	s, err := schema.Build(&schema.Schema{Format: schema.Format, Objects: []*schema.Object{{
+		Identity: "site", Name: "site", Table: "x_site", Fields: []*schema.Field{
+			{Identity: "hq", Name: "seat", Column: "x_hq", Type: schema.TypeAddress, Length: 300, Custom: true, Sensitivity: "personal", Source: "CustomField hq"},
+		},
+	}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	o, _ := s.Object("site")
+	line, ok := o.Field("seat.line")
+	if !ok || line.Identity != "hq.line" || line.Column != "x_hq__line" || line.Path() != "seat.line" || line.Sensitivity != "personal" || line.Source != "CustomField hq" {
+		t.Fatalf("the line is %+v", line)
+	}
+	if _, err := line.Parse(strings.Repeat("路", 301)); err == nil {
+		t.Error("the line has not the length of the address")
+	}
+	for _, f := range o.Leaves() {
+		if f.Storage() == "" || f.Column == "" {
+			t.Errorf("%s has no column", f.Path())
+		}
+	}
+	for _, f := range o.AllFields() {
+		if f.Parent != nil {
+			t.Errorf("%s stands beside its whole", f.Path())
+		}
+	}
+	if again, err := schema.Build(s); err != nil || len(again.Objects[0].Leaves()) != len(o.Leaves()) {
+		t.Errorf("built twice, it has other leaves: %v", err)
+	}
+}
