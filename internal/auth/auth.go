@@ -42,6 +42,8 @@ type Store interface {
 	// Session is the principal of the session; false when there is none, when it
 	// has ended, or when its user is gone.
 	Session(ctx context.Context, tokenHash []byte, now time.Time) (schema.Principal, bool, error)
+	// Principal is the one of a user who may sign in; false when there is none.
+	Principal(ctx context.Context, userID string) (schema.Principal, bool, error)
 	// EndSession removes the session; an absent one is fine.
 	EndSession(ctx context.Context, tokenHash []byte) error
 }

@@ -44,6 +44,15 @@ func (m *memory) Session(_ context.Context, hash []byte, now time.Time) (schema.
 	return schema.Principal{UserID: s.userID}, true, nil
 }
 
+func (m *memory) Principal(_ context.Context, userID string) (schema.Principal, bool, error) {
+	for _, c := range m.credentials {
+		if c.Principal.UserID == userID {
+			return c.Principal, true, nil
+		}
+	}
+	return schema.Principal{}, false, nil
+}
+
 func (m *memory) EndSession(_ context.Context, hash []byte) error {
 	delete(m.sessions, string(hash))
 	return nil

@@ -26,7 +26,8 @@ type Options struct {
 	System secret.Connection
 	// Sealer opens the passwords; its purpose is "directory".
 	Sealer *secret.Sealer
-	// Server names this process; no two processes share a name.
+	// Server names this process; no two processes share a name. A process without a
+	// name serves nobody, and gives no signs of life.
 	Server string
 	// Shard limits what is served to tenants of that shard and of none; empty is the tenants of none.
 	Shard string
@@ -48,6 +49,8 @@ type Directory struct {
 	pool    *pgxpool.Pool
 	// changed is told each key whose entry is new, different or gone.
 	changed func(key string)
+	// woken holds a word when somebody has left work for a worker.
+	woken chan struct{}
 
 	mu      sync.RWMutex
 	synced  bool
@@ -73,7 +76,7 @@ func Open(ctx context.Context, options Options) (*Directory, error) {
 		return nil, fmt.Errorf("preparing the connections to the system database: %w", err)
 	}
 	return &Directory{
-		options: options, pool: pool, changed: func(string) {},
+		options: options, pool: pool, changed: func(string) {}, woken: make(chan struct{}, 1),
 		entries: map[string]tenancy.Entry{}, hosts: map[string]string{}, acks: acknowledgements{loaded: map[string]int64{}},
 	}, nil
 }
@@ -87,7 +90,9 @@ func (d *Directory) Run(ctx context.Context) error {
 	defer d.pool.Close()
 	group, ctx := errgroup.WithContext(ctx)
 	group.Go(func() error { d.follow(ctx); return nil })
-	group.Go(func() error { d.live(ctx); return nil })
+	if d.options.Server != "" {
+		group.Go(func() error { d.live(ctx); return nil })
+	}
 	return group.Wait()
 }
 

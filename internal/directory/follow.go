@@ -57,12 +57,13 @@ func (d *Directory) listen(ctx context.Context) (began bool, err error) {
 	}
 	defer func() { _ = connection.Close(context.WithoutCancel(ctx)) }() // it is given up in any case
 	// Listening comes first, so that no change falls between.
-	if _, err := connection.Exec(connecting, "LISTEN kontor_directory"); err != nil {
+	if _, err := connection.Exec(connecting, "LISTEN kontor_directory; LISTEN "+workChannel); err != nil {
 		return false, fmt.Errorf("listening to the directory: %w", err)
 	}
 	if err := d.readAll(connecting, connection); err != nil {
 		return false, err
 	}
+	d.wake() // there may have been words that nobody heard
 	for {
 		key, err := d.nextChange(ctx, connection)
 		if err != nil {
@@ -80,11 +81,15 @@ func (d *Directory) listen(ctx context.Context) (began bool, err error) {
 // quiet is how long nothing is heard before the connection is tried: a dead one says nothing either.
 const quiet = 30 * time.Second
 
-// nextChange is the key of the next changed entry; empty when it was quiet and the connection lives.
+// nextChange is the key of the next changed entry; empty when there was none and the connection lives.
 func (d *Directory) nextChange(ctx context.Context, connection *pgx.Conn) (string, error) {
 	waiting, cancel := context.WithTimeout(ctx, quiet)
 	defer cancel()
 	notification, err := connection.WaitForNotification(waiting)
+	if err == nil && notification.Channel == workChannel {
+		d.wake()
+		return "", nil
+	}
 	if err == nil {
 		return notification.Payload, nil
 	}

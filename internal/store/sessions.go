@@ -50,6 +50,17 @@ func (s *sessions) Session(ctx context.Context, tokenHash []byte, now time.Time)
 	return p, found, err
 }
 
+// Principal is the one of a user who may sign in.
+func (s *sessions) Principal(ctx context.Context, userID string) (schema.Principal, bool, error) {
+	var p schema.Principal
+	found, err := s.one(ctx, `
+		SELECT c.user_id::text, u.name, c.email, c.administrator
+		FROM kontor.credential c JOIN crm."user" u ON u.id = c.user_id AND u.deleted_at IS NULL
+		WHERE c.user_id = $1::uuid AND NOT c.disabled`, []any{userID},
+		&p.UserID, &p.Name, &p.Email, &p.Administrator)
+	return p, found, err
+}
+
 // EndSession removes a session.
 func (s *sessions) EndSession(ctx context.Context, tokenHash []byte) error {
 	return s.connections.use(ctx, func(connection *pgxpool.Conn) error {

@@ -146,6 +146,15 @@ func (t *Tenants[D]) Acquire(ctx context.Context, host string) (tenant *Tenant[D
 	return t.acquire(ctx, entry, true)
 }
 
+// AcquireKey is Acquire for the tenant of a key.
+func (t *Tenants[D]) AcquireKey(ctx context.Context, key string) (tenant *Tenant[D], done func(), err error) {
+	entry, ok := t.config.Directory.ByKey(key)
+	if !ok {
+		return nil, nil, fault.New(fault.NotFound, "there is no tenant %q", key)
+	}
+	return t.acquire(ctx, entry, true)
+}
+
 func (t *Tenants[D]) find(host string) (Entry, bool) {
 	if entry, ok := t.config.Directory.ByHost(CanonicalHost(host)); ok {
 		return entry, true

@@ -1,0 +1,178 @@
+package jobs
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"strconv"
+	"time"
+
+	"github.com/kontor-crm/kontor/internal/crm"
+	"github.com/kontor-crm/kontor/internal/fault"
+	"github.com/kontor-crm/kontor/internal/query"
+	"github.com/kontor-crm/kontor/internal/tenancy"
+)
+
+// look does the jobs of one tenant that can be done now, and its housekeeping.
+// It says when the tenant has to be looked at again.
+func (w *Worker[D]) look(ctx context.Context, key string) (next time.Duration, err error) {
+	tenant, done, err := w.options.Tenants.AcquireKey(ctx, key)
+	if fault.Is(err, fault.NotFound) {
+		return sweep, nil // it was taken out a moment ago
+	}
+	if err != nil {
+		return 0, err
+	}
+	defer done()
+	for ctx.Err() == nil {
+		more, err := w.doOne(ctx, tenant)
+		if err != nil {
+			return 0, err
+		}
+		if !more {
+			break
+		}
+	}
+	if err := tidy(ctx, tenant.Database()); err != nil {
+		return 0, err
+	}
+	return nextLook(ctx, tenant.Database())
+}
+
+// nextLook is when the next job can be claimed, but in an hour at the latest.
+func nextLook(ctx context.Context, runner crm.Runner) (time.Duration, error) {
+	next := sweep/2 + rand.N(sweep) //nolint:gosec // jitter needs no secrecy
+	err := runner.Query(ctx, query.NextJob(), func(row [][]byte) error {
+		if row[0] == nil {
+			return nil
+		}
+		wait, err := strconv.ParseInt(string(row[0]), 10, 64)
+		next = min(next, time.Duration(wait)*time.Second)
+		return err
+	})
+	if err != nil {
+		return 0, fmt.Errorf("looking for the next job: %w", err)
+	}
+	return next, nil
+}
+
+// doOne claims a job and does it; more is false when there was none.
+func (w *Worker[D]) doOne(ctx context.Context, tenant *tenancy.Tenant[D]) (more bool, err error) {
+	claim, err := w.options.NewID()
+	if err != nil {
+		return false, fmt.Errorf("making a claim: %w", err)
+	}
+	runner := tenant.Database()
+	var job *crm.Job
+	err = runner.Query(ctx, query.ClaimJob(claim, w.options.Lease), func(row [][]byte) error {
+		job, err = crm.ReadJob(row)
+		return err
+	})
+	if err != nil || job == nil {
+		return false, err
+	}
+	run := &Run{
+		Job: job, Runner: runner, Clock: w.options.Clock, NewID: w.options.NewID,
+		claim: claim, lease: w.options.Lease, cancelled: job.Cancelled,
+		model: func(ctx context.Context, f func(context.Context, *tenancy.Model) error) error {
+			return tenant.Do(ctx, func(ctx context.Context, model *tenancy.Model) error {
+				if err := tenant.Writable(); err != nil {
+					return err
+				}
+				return f(ctx, model)
+			})
+		},
+	}
+	began := w.options.Clock()
+	failed := w.try(ctx, tenant, run)
+	log := w.options.Log.With("tenant", tenant.Key, "job", job.ID, "kind", job.Kind, "took", w.options.Clock().Sub(began))
+	// Whatever ended the work, the job is not left behind claimed.
+	closing, cancel := context.WithTimeout(context.WithoutCancel(ctx), w.options.Lease)
+	defer cancel()
+	switch state, problem := verdict(run, failed); {
+	case errors.Is(failed, errLost):
+		log.WarnContext(ctx, "A job went to another worker")
+		return true, nil
+	case state == "":
+		if ctx.Err() == nil {
+			log.WarnContext(ctx, "A job is tried again", "error", failed, "attempt", job.Attempts)
+		}
+		return true, runner.Query(closing, query.HandBackJob(claim, w.backoff(ctx, run)), func([][]byte) error { return nil })
+	default:
+		level := log.InfoContext
+		if failed != nil {
+			level = log.WarnContext
+		}
+		level(ctx, "A job has ended", "state", state, "error", failed)
+		return true, run.finish(closing, state, problem)
+	}
+}
+
+// backoff is how long a job waits that could not be done. One that is only handed over does not.
+func (w *Worker[D]) backoff(ctx context.Context, run *Run) time.Duration {
+	if ctx.Err() != nil {
+		return 0
+	}
+	return retryAfter * time.Duration(max(1, run.Job.Attempts))
+}
+
+// try does the job's work while a sign of life keeps it ours.
+func (w *Worker[D]) try(ctx context.Context, tenant *tenancy.Tenant[D], run *Run) error {
+	kind, ok := w.options.Kinds[run.Job.Kind]
+	if !ok {
+		return fault.New(fault.Invalid, "no worker knows the kind %q of jobs", run.Job.Kind)
+	}
+	if run.cancelled {
+		return nil
+	}
+	principal, found, err := tenant.Database().Principal(ctx, run.Job.CreatedBy)
+	if err != nil {
+		return err
+	}
+	if !found {
+		return fault.New(fault.Forbidden, "the user who asked for the job may not sign in any more")
+	}
+	run.Actor = crm.Actor{Principal: principal, Channel: run.Job.Kind, RequestID: run.Job.ID}
+	working, stop := context.WithCancelCause(ctx)
+	kept := make(chan struct{})
+	go func() {
+		defer close(kept)
+		run.keep(working, stop)
+	}()
+	err = kind(working, run)
+	lost := context.Cause(working)
+	stop(nil)
+	<-kept
+	if errors.Is(lost, errLost) {
+		return errLost
+	}
+	return err
+}
+
+// verdict is the state in which the job ends, or empty when it is to be tried again.
+func verdict(run *Run, failed error) (crm.JobState, *crm.JobProblem) {
+	switch {
+	case failed == nil && run.cancelled:
+		return crm.JobCancelled, nil
+	case failed == nil:
+		return crm.JobDone, nil
+	}
+	f, isFault := errors.AsType[*fault.Error](failed)
+	switch kind := fault.KindOf(failed); {
+	case isFault && kind != fault.Unavailable && kind != fault.Internal && kind != fault.Waiting:
+		return crm.JobFailed, &crm.JobProblem{Message: failed.Error(), Violations: f.Violations}
+	case run.Job.Attempts >= maxAttempts:
+		return crm.JobFailed, &crm.JobProblem{Message: "something went wrong here, again and again; the worker's log has it under the id of this job"}
+	}
+	return "", nil
+}
+
+// problemJSON is the problem for the job's row; nil is none.
+func problemJSON(problem *crm.JobProblem) (json.RawMessage, error) {
+	if problem == nil {
+		return nil, nil
+	}
+	return json.Marshal(problem)
+}

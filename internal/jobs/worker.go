@@ -1,0 +1,138 @@
+package jobs
+
+import (
+	"context"
+	"math/rand/v2"
+	"sync"
+	"time"
+)
+
+// Worker looks at the tenants that are due and does their jobs.
+type Worker[D Database] struct {
+	options Options[D]
+	// free says that a visit has ended.
+	free chan struct{}
+
+	mu sync.Mutex
+	// visiting are the tenants that are being looked at; true is one that came up again meanwhile.
+	visiting map[string]bool
+}
+
+// New is a worker; Run makes it work.
+func New[D Database](options Options[D]) *Worker[D] {
+	if options.Concurrency == 0 {
+		options.Concurrency = defaultConcurrency
+	}
+	if options.Lease == 0 {
+		options.Lease = defaultLease
+	}
+	if options.Poll == 0 {
+		options.Poll = defaultPoll
+	}
+	return &Worker[D]{options: options, free: make(chan struct{}, 1), visiting: map[string]bool{}}
+}
+
+// Run works until ctx ends. Jobs that run then are handed back.
+func (w *Worker[D]) Run(ctx context.Context) error {
+	var visits sync.WaitGroup
+	defer visits.Wait()
+	for ctx.Err() == nil {
+		most := w.options.Concurrency - w.busy()
+		due, err := w.due(ctx, most)
+		if err != nil && ctx.Err() == nil {
+			w.options.Log.WarnContext(ctx, "The calendar of the tenants' work cannot be read", "error", err)
+		}
+		for _, visit := range due {
+			if w.begin(visit.Key) {
+				visits.Go(func() { w.visit(ctx, visit) })
+			}
+		}
+		if most > 0 && len(due) == most {
+			continue // there may be more
+		}
+		w.pause(ctx, most > 0)
+	}
+	return nil
+}
+
+func (w *Worker[D]) due(ctx context.Context, most int) ([]Visit, error) {
+	if most <= 0 {
+		return nil, nil
+	}
+	return w.options.Calendar.Due(ctx, most)
+}
+
+// pause waits until there may be something to do. Without a free place news are of no use.
+func (w *Worker[D]) pause(ctx context.Context, roomLeft bool) {
+	timer := time.NewTimer(w.options.Poll/2 + rand.N(w.options.Poll)) //nolint:gosec // jitter needs no secrecy
+	defer timer.Stop()
+	var woken <-chan struct{}
+	if roomLeft {
+		woken = w.options.Calendar.Woken()
+	}
+	select {
+	case <-ctx.Done():
+	case <-timer.C:
+	case <-woken:
+	case <-w.free:
+	}
+}
+
+func (w *Worker[D]) busy() int {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return len(w.visiting)
+}
+
+// begin says whether the tenant is to be looked at now. One that is being looked
+// at already is looked at once more afterwards.
+func (w *Worker[D]) begin(key string) bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if _, ok := w.visiting[key]; ok {
+		w.visiting[key] = true
+		return false
+	}
+	w.visiting[key] = false
+	return true
+}
+
+// end says whether the tenant has to be looked at once more.
+func (w *Worker[D]) end(key string) (again bool) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.visiting[key] {
+		w.visiting[key] = false
+		return true
+	}
+	delete(w.visiting, key)
+	return false
+}
+
+// visit does what there is to do at one tenant.
+func (w *Worker[D]) visit(ctx context.Context, visit Visit) {
+	defer w.tellFree()
+	for {
+		next, err := w.look(ctx, visit.Key)
+		if err != nil && ctx.Err() == nil {
+			w.options.Log.WarnContext(ctx, "A tenant's work could not be done", "tenant", visit.Key, "error", err)
+		}
+		if again := w.end(visit.Key); again && ctx.Err() == nil {
+			continue
+		}
+		if err != nil || ctx.Err() != nil {
+			return // it comes up again by itself
+		}
+		if err := w.options.Calendar.Visited(ctx, visit, next); err != nil && ctx.Err() == nil {
+			w.options.Log.WarnContext(ctx, "The calendar of the tenants' work cannot be written", "tenant", visit.Key, "error", err)
+		}
+		return
+	}
+}
+
+func (w *Worker[D]) tellFree() {
+	select {
+	case w.free <- struct{}{}:
+	default:
+	}
+}

@@ -1,0 +1,182 @@
+package query
+
+import (
+	"encoding/json"
+	"strconv"
+	"time"
+
+	"github.com/kontor-crm/kontor/internal/expr"
+)
+
+// A job's row is read as one JSON object with the columns' names.
+const (
+	jobTable     = `kontor.job AS j`
+	jobColumn    = `to_jsonb(j)::text`
+	jobReturning = ` RETURNING ` + jobColumn
+)
+
+// NewJob is what a job is made of.
+type NewJob struct {
+	ID, Kind string
+	// Object is the name of the object that it is about, or empty.
+	Object string
+	// Request is what is to be done, in JSON.
+	Request json.RawMessage
+	// Input is the id of the file that it reads, Undoes that of the job that it undoes; each may be empty.
+	Input, Undoes string
+	// Total is how much there is to do, 0 when nobody knows.
+	Total int64
+	// By is the user who wants it.
+	By string
+	At time.Time
+}
+
+// InsertJob makes a job that waits for a worker, and returns its row.
+func InsertJob(j NewJob) Statement {
+	var args expr.Args
+	return Statement{
+		SQL: `INSERT INTO kontor.job AS j (id, kind, object, request, input, undoes, total, created_by, created_at) VALUES (` +
+			args.Add(j.ID) + `::uuid, ` + args.Add(j.Kind) + `, ` + args.Add(j.Object) + `, ` + args.Add(string(j.Request)) + `::jsonb, ` +
+			args.Add(orNull(j.Input)) + `::uuid, ` + args.Add(orNull(j.Undoes)) + `::uuid, ` + args.Add(j.Total) + `::bigint, ` +
+			args.Add(orNull(j.By)) + `::uuid, ` + args.Add(moment(j.At)) + `::timestamptz)` + jobReturning,
+		Args: args.Values(),
+	}
+}
+
+// Job is the row of one job; with an owner only when it is that user's.
+func Job(id, owner string) Statement {
+	var args expr.Args
+	return Statement{
+		SQL:  `SELECT ` + jobColumn + ` FROM ` + jobTable + ` WHERE id = ` + args.Add(id) + `::uuid` + ownedBy(owner, &args),
+		Args: args.Values(),
+	}
+}
+
+func ownedBy(owner string, args *expr.Args) string {
+	if owner == "" {
+		return ""
+	}
+	return ` AND created_by = ` + args.Add(owner) + `::uuid`
+}
+
+// Jobs are the rows of the newest jobs, the newest first; with an owner only that user's. Before is
+// the id of the last one of the page before, or empty.
+func Jobs(owner, before string, limit int) Statement {
+	var args expr.Args
+	where := `true` + ownedBy(owner, &args)
+	if before != "" {
+		where += ` AND id < ` + args.Add(before) + `::uuid`
+	}
+	return Statement{
+		SQL:  `SELECT ` + jobColumn + ` FROM ` + jobTable + ` WHERE ` + where + ` ORDER BY id DESC LIMIT ` + strconv.Itoa(limit),
+		Args: args.Values(),
+	}
+}
+
+// CancelJob ends a job that waits, and asks the worker of one that runs to end it. It returns the row,
+// and none when the job has ended.
+func CancelJob(id string, at time.Time) Statement {
+	var args expr.Args
+	place := args.Add(id)
+	return Statement{
+		SQL: `UPDATE kontor.job AS j SET cancelled = true, state = CASE state WHEN 'queued' THEN 'cancelled' ELSE state END,
+			finished_at = CASE state WHEN 'queued' THEN ` + args.Add(moment(at)) + `::timestamptz END
+			WHERE id = ` + place + `::uuid AND state IN ('queued', 'running')` + jobReturning,
+		Args: args.Values(),
+	}
+}
+
+// ClaimJob takes the oldest job that waits, or whose worker has not been heard of for the time of its
+// lease, and returns its row.
+func ClaimJob(claim string, lease time.Duration) Statement {
+	var args expr.Args
+	return Statement{
+		SQL: `UPDATE kontor.job AS j SET state = 'running', claim = ` + args.Add(claim) + `::uuid, lease_until = now() + ` + seconds(lease, &args) + `,
+			attempts = attempts + 1, started_at = coalesce(started_at, now())
+			WHERE id = (SELECT id FROM kontor.job WHERE state = 'queued' AND run_after <= now() OR state = 'running' AND lease_until < now()
+				ORDER BY created_at LIMIT 1 FOR UPDATE SKIP LOCKED)` + jobReturning,
+		Args: args.Values(),
+	}
+}
+
+// JobStep is how far a worker came.
+type JobStep struct {
+	// Claim is the worker's; with another one the step changes nothing.
+	Claim string
+	// Progress is where the work goes on, Report what is shown, both in JSON.
+	Progress, Report json.RawMessage
+	Done             int64
+	// Output is the id of the file that the job writes, or empty.
+	Output string
+	Lease  time.Duration
+}
+
+// StepJob notes a step, in the transaction of the work itself. It returns whether the job's end was
+// asked for, and no row when the worker has lost the job.
+func StepJob(s JobStep) Statement {
+	var args expr.Args
+	return Statement{
+		SQL: `UPDATE kontor.job SET progress = ` + args.Add(string(s.Progress)) + `::jsonb, report = ` + args.Add(string(s.Report)) + `::jsonb, done = ` +
+			args.Add(s.Done) + `::bigint, output = ` + args.Add(orNull(s.Output)) + `::uuid, attempts = 0, lease_until = now() + ` + seconds(s.Lease, &args) +
+			` WHERE claim = ` + args.Add(s.Claim) + `::uuid AND state = 'running' RETURNING cancelled`,
+		Args: args.Values(),
+	}
+}
+
+// KeepJob is the sign of life of a worker; it returns no row when the worker has lost the job.
+func KeepJob(claim string, lease time.Duration) Statement {
+	var args expr.Args
+	return Statement{
+		SQL: `UPDATE kontor.job SET lease_until = now() + ` + seconds(lease, &args) + ` WHERE claim = ` + args.Add(claim) +
+			`::uuid AND state = 'running' RETURNING cancelled`,
+		Args: args.Values(),
+	}
+}
+
+// HandBackJob lets another worker go on with the job after a while.
+func HandBackJob(claim string, after time.Duration) Statement {
+	var args expr.Args
+	return Statement{
+		SQL: `UPDATE kontor.job SET state = 'queued', claim = NULL, lease_until = NULL, run_after = now() + ` + seconds(after, &args) +
+			` WHERE claim = ` + args.Add(claim) + `::uuid AND state = 'running'`,
+		Args: args.Values(),
+	}
+}
+
+// FinishJob ends the job in a state; the failure is in JSON, or nil. The job is forgotten after a while.
+func FinishJob(claim, state string, failure json.RawMessage, keep time.Duration) Statement {
+	var args expr.Args
+	return Statement{
+		SQL: `UPDATE kontor.job SET state = ` + args.Add(state) + `, error = ` + args.Add(orNull(string(failure))) +
+			`::jsonb, claim = NULL, lease_until = NULL, finished_at = now(), expires_at = now() + ` + seconds(keep, &args) +
+			` WHERE claim = ` + args.Add(claim) + `::uuid AND state = 'running' RETURNING id`,
+		Args: args.Values(),
+	}
+}
+
+// NextJob is in how many seconds the next job can be claimed; null when there is none.
+func NextJob() Statement {
+	return Statement{SQL: `SELECT greatest(0, ceil(extract(epoch FROM min(CASE state WHEN 'running' THEN lease_until ELSE run_after END) - now())))::bigint
+		FROM kontor.job WHERE state IN ('queued', 'running')`}
+}
+
+// ForgetSessions removes sessions that have ended, and gives how many.
+func ForgetSessions() Statement {
+	return Statement{SQL: `WITH gone AS (DELETE FROM kontor.session WHERE expires_at < now() RETURNING 1) SELECT count(*) FROM gone`}
+}
+
+// ForgetJobs removes some jobs that ended long ago, and gives how many. Those that nobody ran have no other date.
+func ForgetJobs(keep time.Duration, limit int) Statement {
+	var args expr.Args
+	return Statement{
+		SQL: `WITH gone AS (DELETE FROM kontor.job WHERE id IN (SELECT id FROM kontor.job WHERE expires_at < now()
+				OR state = 'cancelled' AND expires_at IS NULL AND finished_at < now() - ` + seconds(keep, &args) + ` LIMIT ` + strconv.Itoa(limit) + `)
+			RETURNING 1) SELECT count(*) FROM gone`,
+		Args: args.Values(),
+	}
+}
+
+// seconds is a length of time as an interval.
+func seconds(length time.Duration, args *expr.Args) string {
+	return args.Add(length.Milliseconds()) + `::bigint * interval '1 millisecond'`
+}
