@@ -40,6 +40,9 @@ const (
 	devSample       = "acme"
 	devTimeout      = 5 * time.Minute
 	devPoll         = 200 * time.Millisecond
+
+	devWorkerConnections = 10
+	devWorkerTenants     = 2
 )
 
 type devOptions struct {
@@ -58,9 +61,9 @@ func newDev() *cobra.Command {
 		Use:   "dev",
 		Short: "Run everything on this machine: a cluster, PostgreSQL, the operator, the service, a sample tenant",
 		Long: `Dev starts a real Kubernetes API server and a real PostgreSQL server as its
-children, runs the operator and the CRM service in this process, applies the
-sample tenant, imports its data, and prints where to look. Everything ends with
-it; with --data the next start goes on where this one ended.
+children, runs the operator, the CRM service and the worker in this process,
+applies the sample tenant, imports its data, and prints where to look. Everything
+ends with it; with --data the next start goes on where this one ended.
 
 The sample's records are read from ../shared/data, or from the folder that
 KONTOR_SAMPLE_DATA names; without them the tenant starts empty.`,
@@ -118,9 +121,10 @@ func (o devOptions) run(ctx context.Context, out, errOut io.Writer) (err error) 
 	if err := d.prepareCluster(ctx); err != nil {
 		return err
 	}
-	d.sayf("Starting the operator and the service")
+	d.sayf("Starting the operator, the service and the worker")
 	d.runOperator(ctx, group)
 	d.runServer(ctx, group)
+	d.runWorker(ctx, group)
 	group.Go(func() error { return d.watchParts(ctx) })
 	group.Go(func() error {
 		if err := d.tour(ctx); err != nil {
@@ -348,6 +352,11 @@ func (d *dev) runOperator(ctx context.Context, group *errgroup.Group) {
 
 func (d *dev) runServer(ctx context.Context, group *errgroup.Group) {
 	o := serverOptions{listen: address(d.port), listenSystem: address(d.systemPort)}
+	group.Go(func() error { return o.run(ctx, d.systemDatabase(), d.key, d.logger) })
+}
+
+func (d *dev) runWorker(ctx context.Context, group *errgroup.Group) {
+	o := workerOptions{connections: devWorkerConnections, concurrency: devWorkerTenants}
 	group.Go(func() error { return o.run(ctx, d.systemDatabase(), d.key, d.logger) })
 }
 
