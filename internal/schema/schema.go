@@ -94,6 +94,7 @@ type Object struct {
 	leaves     []*Field
 	byName     map[string]*Field
 	byIdentity map[string]*Field
+	inverses   map[string]Inverse
 }
 
 // Field is one value of a record, stored in one column; one whose values have
@@ -131,6 +132,8 @@ type Field struct {
 	Options []Option `json:"options,omitempty"`
 	// Target is the identity of the object that a relation points to.
 	Target string `json:"target,omitempty"`
+	// Inverse is what the target calls the records that point to it; empty: it has no word for them.
+	Inverse string `json:"inverse,omitempty"`
 	// Sensitivity is one of public, internal, personal, sensitive; empty is internal.
 	Sensitivity string `json:"sensitivity,omitempty"`
 	// Source is the resource that declares it ("CustomField tier"), or "standard".
@@ -230,6 +233,9 @@ func Build(s *Schema) (*Schema, error) {
 				return nil, fmt.Errorf("field %q of %q points to the unknown object %q", f.Name, o.Name, f.Target)
 			}
 		}
+	}
+	if err := s.indexInverses(); err != nil {
+		return nil, err
 	}
 	for _, p := range s.Pipelines {
 		o := s.byIdentity[p.Object]
