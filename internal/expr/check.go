@@ -20,12 +20,16 @@ import (
 // checker turns parsed CEL into the typed tree and gathers what is wrong with
 // it. A nil node is one that something was said about already.
 type checker struct {
-	schema   *schema.Schema
-	object   *schema.Object
-	source   []rune
-	info     *ast.SourceInfo
-	fields   []*schema.Field
-	problems []fault.Violation
+	schema *schema.Schema
+	// self is the record that the expression is about.
+	self *row
+	// variables are the names of the records that lists go through here, the innermost last.
+	variables []variable
+	limits    Limit
+	source    []rune
+	info      *ast.SourceInfo
+	fields    []Use
+	problems  []fault.Violation
 }
 
 type checkFunc func(*checker, ast.Expr) node
@@ -64,69 +68,53 @@ func (c *checker) condition(e ast.Expr) node {
 
 // check gives every part of an expression its node.
 func (c *checker) check(e ast.Expr) node {
+	n, l := c.either(e)
+	return c.single(e.ID(), n, l)
+}
+
+// single refuses what is more than one value.
+func (c *checker) single(at int64, n node, l *list) node {
+	if l != nil {
+		return c.refuse(l.at, "%q are many records; make one value of them: %s.size(), %s.exists(x, …), %s.map(x, …).sum()", l.name, l.name, l.name, l.name)
+	}
+	if w, ok := n.(whole); ok {
+		return c.refuse(at, "field %q has parts; ask for one of them: %s.%s", w.field.Name, w.field.Name, w.field.Parts()[0].Name)
+	}
+	return n
+}
+
+// either is check for an expression that may also be a list.
+func (c *checker) either(e ast.Expr) (node, *list) {
 	switch e.Kind() {
 	case ast.LiteralKind:
-		return c.literal(e)
+		return c.literal(e), nil
 	case ast.IdentKind:
-		return c.field(e)
+		return c.ident(e)
 	case ast.CallKind:
 		return c.call(e)
 	case ast.SelectKind:
-		return c.selection(e)
+		return c.member(e)
 	case ast.ListKind:
-		return c.refuse(e.ID(), "a list stands only after in: stage in [\"a\", \"b\"]")
+		return c.refuse(e.ID(), "a list stands only after in: stage in [\"a\", \"b\"]"), nil
 	default:
-		return c.refuse(e.ID(), "only values, fields, operators and functions can be used here")
+		return c.refuse(e.ID(), "only values, fields, operators and functions can be used here"), nil
 	}
 }
 
-func (c *checker) field(e ast.Expr) node {
-	name := strings.TrimPrefix(e.AsIdent(), ".")
-	f, ok := c.object.Field(name)
-	if !ok {
-		return c.refuse(e.ID(), "no field %q in %s%s", name, c.object.Name, DidYouMean(name, c.object.AllFields()))
+// ident is a field of the record that the expression is about, or the list of those that point to it.
+func (c *checker) ident(e ast.Expr) (node, *list) {
+	name := e.AsIdent()
+	if v, ok := c.variable(name); ok {
+		return c.refuse(e.ID(), "%q is a whole record; use one of its fields: %s.%s", name, name, v.row.object.TitleField().Name), nil
 	}
-	if len(f.Parts()) > 0 {
-		return c.refuse(e.ID(), "field %q has parts; ask for one of them: %s.%s", name, name, f.Parts()[0].Name)
-	}
-	return c.read(f)
+	return c.named(e.ID(), place{row: c.self}, strings.TrimPrefix(name, "."))
 }
 
-// read notes that the expression mentions the field.
-func (c *checker) read(f *schema.Field) node {
-	if !slices.Contains(c.fields, f) {
-		c.fields = append(c.fields, f)
+// use notes that a field is read.
+func (c *checker) use(o *schema.Object, f *schema.Field) {
+	if use := (Use{Object: o, Field: f}); !slices.Contains(c.fields, use) {
+		c.fields = append(c.fields, use)
 	}
-	return reading{field: f}
-}
-
-// selection checks a.b: b is a part of the field a. Anything else is refused, with a word on what a is.
-func (c *checker) selection(e ast.Expr) node {
-	operand := e.AsSelect().Operand()
-	if operand.Kind() != ast.IdentKind {
-		return c.refuse(e.ID(), "values have no fields here")
-	}
-	if f, ok := c.object.Field(strings.TrimPrefix(operand.AsIdent(), ".")); ok && len(f.Parts()) > 0 {
-		return c.part(e, f)
-	}
-	n, ok := c.field(operand).(reading)
-	if !ok {
-		return nil
-	}
-	target, ok := c.schema.ObjectByIdentity(n.field.Target)
-	if !ok {
-		return c.refuse(e.ID(), "field %q is %s and has no fields", n.field.Name, kindWords[n.kind()])
-	}
-	return c.refuse(e.ID(), "an expression reaches the fields of %s only, not those of the %s behind %q", c.object.Name, target.Name, n.field.Name)
-}
-
-func (c *checker) part(e ast.Expr, whole *schema.Field) node {
-	name := e.AsSelect().FieldName()
-	part, ok := whole.Part(name)
-	if !ok {
-		return c.refuse(e.ID(), "%s has no part %q%s", whole.Name, name, DidYouMean(name, whole.Parts()))
-	}
-	return c.read(part)
 }
 
 func (c *checker) literal(e ast.Expr) node {
@@ -197,13 +185,24 @@ var calculations = map[string]operator{
 
 var matchers = map[string]matcher{"startsWith": startsWith, "contains": contains, "endsWith": endsWith}
 
-// call checks operators, functions and methods.
-func (c *checker) call(e ast.Expr) node {
+// call checks operators, functions and methods. Only methods may give a list.
+func (c *checker) call(e ast.Expr) (node, *list) {
 	call := e.AsCall()
-	name, args := call.FunctionName(), call.Args()
-	if call.IsMemberFunction() {
-		return c.method(e, call.Target(), name, args)
+	if !call.IsMemberFunction() {
+		return c.operation(e, call.FunctionName(), call.Args()), nil
 	}
+	target, l := c.either(call.Target())
+	if l != nil {
+		return c.listMethod(e.ID(), l, call.FunctionName(), call.Args())
+	}
+	if target = c.single(call.Target().ID(), target, nil); target == nil {
+		return nil, nil
+	}
+	return c.method(e, target, call.FunctionName(), call.Args()), nil
+}
+
+// operation checks operators and functions.
+func (c *checker) operation(e ast.Expr, name string, args []ast.Expr) node {
 	if op, ok := comparisons[name]; ok && len(args) == 2 {
 		return c.comparison(e.ID(), op, args[0], args[1])
 	}
@@ -260,11 +259,11 @@ func (c *checker) function(e ast.Expr, name string, args []ast.Expr) node {
 	return c.refuse(e.ID(), "there is no function %q; the functions are size, has, date and timestamp", name)
 }
 
-func (c *checker) method(e, target ast.Expr, name string, args []ast.Expr) node {
+func (c *checker) method(e ast.Expr, target node, name string, args []ast.Expr) node {
 	how, ok := matchers[name]
 	switch {
 	case name == "size" && len(args) == 0:
-		return c.size(e.ID(), target)
+		return c.count(e.ID(), target)
 	case name == "matches":
 		return c.refuse(e.ID(), "matches is not offered, because the database reads regular expressions in another way; use startsWith, endsWith or contains")
 	case !ok:
@@ -272,37 +271,43 @@ func (c *checker) method(e, target ast.Expr, name string, args []ast.Expr) node 
 	case len(args) != 1:
 		return c.refuse(e.ID(), "%s takes one text", name)
 	}
-	text, part := c.textOperand(target, name), c.textOperand(args[0], name)
+	text, part := c.asText(e.AsCall().Target().ID(), target, name), c.asText(args[0].ID(), c.check(args[0]), name)
 	if text == nil || part == nil {
 		return nil
 	}
 	return matching{how: how, text: text, part: part}
 }
 
-// textOperand is a text that is not the literal null.
-func (c *checker) textOperand(e ast.Expr, function string) node {
-	n := c.check(e)
+// asText is a text that is not the literal null.
+func (c *checker) asText(at int64, n node, function string) node {
 	switch {
 	case n == nil:
 		return nil
 	case n.kind() == schema.KindText:
 		return n
 	case n.kind() == kindNull:
-		return c.refuse(e.ID(), "%s needs a text, and an empty one is none", function)
+		return c.refuse(at, "%s needs a text, and an empty one is none", function)
 	case n.kind() == schema.KindTexts && function == "contains":
-		return c.refuse(e.ID(), "%s is for texts; of a list ask \"…\" in it", function)
+		return c.refuse(at, "%s is for texts; of a list ask \"…\" in it", function)
 	}
-	return c.refuse(e.ID(), "%s is for texts, and this is %s", function, kindWords[n.kind()])
+	return c.refuse(at, "%s is for texts, and this is %s", function, kindWords[n.kind()])
 }
 
 func (c *checker) size(at int64, arg ast.Expr) node {
 	if arg.Kind() == ast.ListKind {
 		return c.number(at, strconv.Itoa(arg.AsList().Size()))
 	}
-	n := c.check(arg)
-	if n == nil {
+	n, l := c.either(arg)
+	if l != nil {
+		return aggregate{how: howMany, of: l.of}
+	}
+	if n = c.single(arg.ID(), n, nil); n == nil {
 		return nil
 	}
+	return c.count(at, n)
+}
+
+func (c *checker) count(at int64, n node) node {
 	if k := n.kind(); k != schema.KindText && k != schema.KindTexts {
 		return c.refuse(at, "size is for texts and lists, and this is %s", kindWords[k])
 	}
@@ -498,10 +503,18 @@ func isLiteral(e ast.Expr) bool {
 // DidYouMean is the end of a message about an unknown name: the field whose
 // name is nearest (`; did you mean "stage"?`), or nothing.
 func DidYouMean(name string, fields []*schema.Field) string {
-	best, nearest := "", max(len(name)/3, 1)+1
+	all := make([]string, 0, len(fields))
 	for _, f := range fields {
-		if d := distance(name, f.Name, nearest); d < nearest {
-			best, nearest = f.Name, d
+		all = append(all, f.Name)
+	}
+	return nearest(name, all)
+}
+
+func nearest(name string, names []string) string {
+	best, least := "", max(len(name)/3, 1)+1
+	for _, other := range names {
+		if d := distance(name, other, least); d < least {
+			best, least = other, d
 		}
 	}
 	if best == "" {

@@ -2,6 +2,7 @@ package expr
 
 import (
 	"cmp"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -15,17 +16,25 @@ import (
 
 // Eval is the value of the expression for a record: nil for null, a
 // decimal.Decimal for every number, and otherwise what schema.FieldType
-// documents. It fails only when the record holds a value of another Go type.
-func (e *Expression) Eval(record Record) (any, error) {
-	v := evaluation{record: record}
+// documents. It fails when a record holds a value of another Go type, and when
+// other records cannot be had.
+func (e *Expression) Eval(c Context, record Record) (any, error) {
+	v := evaluation{context: c, records: map[*row]Record{e.self: record}}
 	value := v.value(e.root)
 	return value, v.err
 }
 
-// evaluation walks the tree for one record and keeps the first error.
+// evaluation walks the tree and keeps the first error.
 type evaluation struct {
-	record Record
-	err    error
+	context Context
+	records map[*row]Record
+	err     error
+}
+
+func (v *evaluation) fail(err error) {
+	if v.err == nil {
+		v.err = err
+	}
 }
 
 func (v *evaluation) value(n node) any {
@@ -33,7 +42,11 @@ func (v *evaluation) value(n node) any {
 	case literal:
 		return n.value
 	case reading:
-		return v.field(n.field)
+		return v.field(n)
+	case related:
+		return v.related(n)
+	case aggregate:
+		return v.aggregate(n)
 	case arithmetic:
 		return v.arithmetic(n)
 	case minus:
@@ -139,9 +152,106 @@ func (v *evaluation) arithmetic(n arithmetic) any {
 	}
 }
 
+// related reads a value of the record behind a reference.
+func (v *evaluation) related(n related) any {
+	id, ok := v.value(n.reference).(string)
+	if !ok || v.err != nil {
+		return nil
+	}
+	if v.context.Related == nil {
+		v.fail(errNoRelated)
+		return nil
+	}
+	record, err := v.context.Related.Record(n.row.object, id)
+	if err != nil {
+		v.fail(fmt.Errorf("reading a %s: %w", n.row.object.Name, err))
+		return nil
+	}
+	if record == nil {
+		return nil
+	}
+	v.records[n.row] = record
+	return v.value(n.value)
+}
+
+var errNoRelated = errors.New("the expression reads other records, and there are none to be had here")
+
+// each calls do for each of the children that the condition lets through, until it says that it is enough.
+func (v *evaluation) each(of children, do func() bool) {
+	id, ok := v.value(of.parent).(string)
+	if !ok || v.err != nil {
+		return
+	}
+	if v.context.Related == nil {
+		v.fail(errNoRelated)
+		return
+	}
+	records, err := v.context.Related.Children(of.row.object, of.relation, id)
+	if err != nil {
+		v.fail(fmt.Errorf("reading the %s records of one: %w", of.row.object.Name, err))
+		return
+	}
+	for _, record := range records {
+		v.records[of.row] = record
+		if of.condition != nil && !v.truth(of.condition) {
+			continue
+		}
+		if !do() || v.err != nil {
+			return
+		}
+	}
+}
+
+func (v *evaluation) aggregate(n aggregate) any {
+	switch n.how {
+	case howMany:
+		count := int64(0)
+		v.each(n.of, func() bool { count++; return true })
+		return decimal.NewFromInt(count)
+	case whetherAny:
+		found := false
+		v.each(n.of, func() bool { found = true; return false })
+		return found
+	}
+	var values []any
+	v.each(n.of, func() bool {
+		if value := v.value(n.value); value != nil {
+			values = append(values, value)
+		}
+		return true
+	})
+	if n.how == sum || n.how == average {
+		return sumUp(values, n.how == average)
+	}
+	if len(values) == 0 {
+		return nil
+	}
+	if n.how == least {
+		return slices.MinFunc(values, compareValues)
+	}
+	return slices.MaxFunc(values, compareValues)
+}
+
+// sumUp is the sum of numbers, or their average, which is null for none.
+func sumUp(values []any, divided bool) any {
+	total := decimal.Zero
+	for _, value := range values {
+		if number, ok := value.(decimal.Decimal); ok {
+			total = total.Add(number)
+		}
+	}
+	if !divided {
+		return total
+	}
+	if len(values) == 0 {
+		return nil
+	}
+	return total.DivRound(decimal.NewFromInt(int64(len(values))), quotientScale)
+}
+
 // field reads a field and sees to it that its value is of the kind that the tree was checked for.
-func (v *evaluation) field(f *schema.Field) any {
-	value := v.record(f)
+func (v *evaluation) field(n reading) any {
+	f, value := n.field, v.records[n.row](n.field)
 	switch f.Kind() {
 	case schema.KindNumber:
 		switch number := value.(type) {
@@ -173,8 +283,8 @@ func (v *evaluation) field(f *schema.Field) any {
 			return texts
 		}
 	}
-	if value != nil && v.err == nil {
-		v.err = fmt.Errorf("field %q holds a %T, which is not %s", f.Path(), value, kindWords[f.Kind()])
+	if value != nil {
+		v.fail(fmt.Errorf("field %q holds a %T, which is not %s", f.Path(), value, kindWords[f.Kind()]))
 	}
 	return nil
 }

@@ -30,44 +30,89 @@ const (
 	MaxDepth = 64
 	// MaxNodes is the greatest number of literals, names and operators.
 	MaxNodes = 1000
+	// MaxRelations is the greatest number of relations between a record and a field: a.b.c.d.name.
+	MaxRelations = 4
+	// MaxSubqueries is how often other records may be looked at for each record.
+	MaxSubqueries = 32
+	// MaxNesting is how deep records may be gone through for each of other records.
+	MaxNesting = 3
 )
 
 // Expression is a checked expression over the records of one object. It never
 // changes and may be used by many at once.
 type Expression struct {
 	text   string
+	self   *row
 	root   node
-	fields []*schema.Field
+	fields []Use
+	cost   cost
+}
+
+// Use is a field that an expression reads, of its own object or of another.
+type Use struct {
+	Object *schema.Object
+	Field  *schema.Field
 }
 
 // Record gives the value of a field of a record: nil for null, else the Go
 // value that schema.FieldType documents.
 type Record func(f *schema.Field) any
 
+// Related gives the records beside the one that an expression is about.
+type Related interface {
+	// Record is the live record of an object with that id; nil when there is none.
+	Record(o *schema.Object, id string) (Record, error)
+	// Children are the live records of an object whose relation holds the id, in any order.
+	Children(o *schema.Object, relation *schema.Field, id string) ([]Record, error)
+}
+
+// Context is what an expression depends on beside the record.
+type Context struct {
+	// Related gives other records to Eval. SQL needs none, and neither does an
+	// expression that was compiled with OwnRecord.
+	Related Related
+}
+
+// Limit keeps an expression from what the place where it stands cannot give it.
+type Limit int
+
+// The limits.
+const (
+	// OwnRecord refuses the fields of other records.
+	OwnRecord Limit = 1 << iota
+)
+
 // Compile checks an expression of any kind against an object. What is wrong
 // with the text is a fault.Malformed with one violation per problem, whose
 // messages start with line:column and whose paths are empty.
-func Compile(s *schema.Schema, o *schema.Object, text string) (*Expression, error) {
-	return compile(s, o, text, (*checker).value)
+func Compile(s *schema.Schema, o *schema.Object, text string, limits ...Limit) (*Expression, error) {
+	return compile(s, o, text, (*checker).value, limits)
 }
 
 // CompileCondition is Compile for an expression that must be true or false. A
 // null boolean counts as false: Eval always answers with a bool.
-func CompileCondition(s *schema.Schema, o *schema.Object, text string) (*Expression, error) {
-	return compile(s, o, text, (*checker).condition)
+func CompileCondition(s *schema.Schema, o *schema.Object, text string, limits ...Limit) (*Expression, error) {
+	return compile(s, o, text, (*checker).condition, limits)
 }
 
-func compile(s *schema.Schema, o *schema.Object, text string, check checkFunc) (*Expression, error) {
+func compile(s *schema.Schema, o *schema.Object, text string, check checkFunc, limits []Limit) (*Expression, error) {
 	parsed, problems := parse(text)
 	if len(problems) > 0 {
 		return nil, malformed(problems)
 	}
-	c := &checker{schema: s, object: o, source: []rune(text), info: parsed.SourceInfo()}
+	c := &checker{schema: s, self: &row{object: o}, source: []rune(text), info: parsed.SourceInfo()}
+	for _, limit := range limits {
+		c.limits |= limit
+	}
 	root := check(c, parsed.Expr())
 	if len(c.problems) > 0 {
 		return nil, malformed(c.problems)
 	}
-	return &Expression{text: text, root: root, fields: c.fields}, nil
+	total := costOf(root)
+	if problem := total.excess(); problem != "" {
+		return nil, malformed([]fault.Violation{{Message: "1:1: " + problem}})
+	}
+	return &Expression{text: text, self: c.self, root: root, fields: c.fields, cost: total}, nil
 }
 
 func malformed(problems []fault.Violation) error {
@@ -80,5 +125,9 @@ func (e *Expression) Kind() schema.Kind { return e.root.kind() }
 // Text is the expression as it was written.
 func (e *Expression) Text() string { return e.text }
 
-// Fields are the fields that the expression mentions, each once, in the order of mention.
-func (e *Expression) Fields() []*schema.Field { return e.fields }
+// Fields are the fields that the expression reads, those of other objects
+// included, each once, in the order of mention.
+func (e *Expression) Fields() []Use { return e.fields }
+
+// ReadsOthers says whether the value depends on other records too.
+func (e *Expression) ReadsOthers() bool { return e.cost.subqueries > 0 }

@@ -17,60 +17,10 @@ import (
 
 func TestMain(m *testing.M) { env.Main(m) }
 
-// deals is a schema with one object that has a field of every kind.
-func deals(tb testing.TB) (*schema.Schema, *schema.Object) {
-	tb.Helper()
-	four := 4
-	field := func(name string, kind schema.TypeName) *schema.Field {
-		return &schema.Field{Identity: name, Name: name, Column: name, Type: kind}
-	}
-	customer := field("customer", schema.TypeRelation)
-	customer.Column, customer.Target = "customer_id", "customer"
-	rate := field("rate", schema.TypeDecimal)
-	rate.Precision, rate.Scale = 12, &four
-	partner := field("partner", schema.TypeRelation)
-	partner.Target = "customer"
-	odd := field("order", schema.TypeText)
-	odd.Column = `x_"odd" $1`
-	s, err := schema.Build(&schema.Schema{
-		Format: schema.Format,
-		Objects: []*schema.Object{
-			{Identity: "customer", Name: "customer", Table: "customer", Source: "standard"},
-			{
-				Identity: "deal", Name: "deal", Table: "deal", Source: "standard",
-				Fields: []*schema.Field{
-					field("name", schema.TypeText), field("city", schema.TypeText), field("stage", schema.TypePicklist),
-					field("amount", schema.TypeMoney), rate, field("seats", schema.TypeInteger), field("floor", schema.TypeInteger),
-					field("share", schema.TypePercent), field("done", schema.TypeBoolean), field("hot", schema.TypeBoolean),
-					field("close_date", schema.TypeDate), field("signed_on", schema.TypeDate), field("called_at", schema.TypeDateTime),
-					field("topics", schema.TypeMultiPicklist), customer, partner, odd,
-				},
-			},
-		},
-	})
-	if err != nil {
-		tb.Fatal(err)
-	}
-	o, _ := s.Object("deal")
-	return s, o
-}
-
-const (
-	someCustomer  = "0190a1b2-0000-7000-8000-000000000001"
-	otherCustomer = "0190a1b2-0000-7000-8000-00000000000a"
-)
-
-func number(text string) decimal.Decimal { return decimal.RequireFromString(text) }
-
-// record is a Record by field name.
-func record(values map[string]any) expr.Record {
-	return func(f *schema.Field) any { return values[f.Name] }
-}
-
 func TestAnExpressionMeansWhatItSays(t *testing.T) {
 	t.Parallel()
 	s, o := deals(t)
-	full := map[string]any{
+	full := values{
 		"name": "上海 Acme", "city": "Berlin", "stage": "won", "amount": number("1200.50"), "rate": number("0.3"), "seats": int64(7),
 		"done": true, "close_date": time.Date(2026, 1, 31, 0, 0, 0, 0, time.UTC), "topics": []string{"a", "b"},
 		"called_at": time.Date(2026, 1, 31, 12, 0, 0, 0, time.UTC), "customer": someCustomer, "order": "x", "number": int64(5),
@@ -147,7 +97,7 @@ func TestAnExpressionMeansWhatItSays(t *testing.T) {
 			t.Errorf("%s: %v", text, err)
 			continue
 		}
-		got, err := e.Eval(record(full))
+		got, err := e.Eval(expr.Context{}, record(full))
 		if err != nil {
 			t.Errorf("%s: %v", text, err)
 			continue
@@ -170,55 +120,78 @@ func TestAWrongExpressionIsToldWhatAndWhere(t *testing.T) {
 	t.Parallel()
 	s, o := deals(t)
 	for text, want := range map[string]string{
-		``:                              `1:1: the expression is empty`,
-		`stagee == "x"`:                 `1:1: no field "stagee" in deal; did you mean "stage"?`,
-		`zzz == 1`:                      `1:1: no field "zzz" in deal`,
-		"done &&\n  amont > 1":          `2:3: no field "amont" in deal; did you mean "amount"?`,
-		`"上海" == name && nme == "x"`:    `1:17: no field "nme" in deal; did you mean "name"?`,
-		`amount > "big"`:                `1:8: cannot compare a number with a text`,
-		`amount == name`:                `1:8: cannot compare a number with a text`,
-		`close_date > "soon"`:           `1:14: "soon" must be a date, written YYYY-MM-DD`,
-		`close_date > "2026-02-30"`:     `1:14: "2026-02-30" must be a date, written YYYY-MM-DD`,
-		`called_at > "2026-01-31"`:      `1:13: "2026-01-31" must be a moment, written 2006-01-02T15:04:05Z`,
-		`close_date > called_at`:        `1:12: cannot compare a date with a time`,
-		`customer == "acme"`:            `1:13: "acme" must be the id of a record, a UUID`,
-		`amount`:                        `1:1: a condition is needed here, and this is a number`,
-		`amount && done`:                `1:1: a condition is needed here, and this is a number`,
-		`name + "x" == "y"`:             `1:1: one calculates with numbers, and this is a text`,
-		`name.matches("x")`:             `1:13: matches is not offered`,
-		`name.upper() == "X"`:           `1:11: there is no method "upper"`,
-		`lower(name) == "x"`:            `1:6: there is no function "lower"`,
-		`name.startsWith("")`:           `1:17: startsWith needs a text, and an empty one is none`,
-		`amount.startsWith("1")`:        `1:1: startsWith is for texts, and this is a number`,
-		`name < null`:                   `null and the empty text have no order`,
-		`name > ""`:                     `null and the empty text have no order`,
-		`done > hot`:                    `booleans have no order`,
-		`topics == ["a"]`:               `lists are not compared`,
-		`stage in ["won", 1]`:           `1:18: cannot compare a text with a number`,
-		`stage in [name]`:               `1:11: a list after in holds literals only`,
-		`stage in name`:                 `1:10: in needs a list, and this is a text`,
-		`1 in topics`:                   `a list of texts holds texts, and this is a number`,
-		`close_date in ["x"]`:           `1:16: "x" must be a date`,
-		`customer.name == "x"`:          `1:9: an expression reaches the fields of deal only, not those of the customer behind "customer"`,
-		`name.first == "x"`:             `field "name" is a text and has no fields`,
-		`amount % 2 == 0`:               `1:8: the remainder % is not offered`,
-		`topics[0] == "a"`:              `values cannot be indexed`,
-		`topics.exists(t, t == "a")`:    `there is no method "exists"`,
-		`{"a": 1} == 1`:                 `only values, fields, operators and functions`,
-		`b"x" == name`:                  `literals are texts, numbers, true, false and null`,
-		`name == "a\u0000b"`:            `1:9: a text holds no zero character`,
-		`amount = 1`:                    `1:8:`,
-		`amount >`:                      `the expression ends too early`,
-		`amount > 1; DROP TABLE deal`:   `1:11:`,
-		`name == 'x' OR 1`:              `1:13:`,
-		`amount > 99999999999999999999`: `1:10: the whole number is too large`,
-		`amount > 1e999`:                `the number is too large`,
-		`amount > 0e99999999`:           `is too large or too small`,
-		`amount > 1e-99999999`:          `is too large or too small`,
-		`amount > 1e-401`:               `the number has more than 400 digits`,
-		`amount > 1e-9999999999`:        `is too large or too small`,
-		`amount > 1e300 * 1e300`:        `the result may have more than 400 digits`,
-		`name == "` + strings.Repeat("x", 9000) + `"`:               `longer than 8192 bytes`,
+		``:                           `1:1: the expression is empty`,
+		`stagee == "x"`:              `1:1: no field "stagee" in deal; did you mean "stage"?`,
+		`zzz == 1`:                   `1:1: no field "zzz" in deal`,
+		"done &&\n  amont > 1":       `2:3: no field "amont" in deal; did you mean "amount"?`,
+		`"上海" == name && nme == "x"`: `1:17: no field "nme" in deal; did you mean "name"?`,
+		`amount > "big"`:             `1:8: cannot compare a number with a text`,
+		`amount == name`:             `1:8: cannot compare a number with a text`,
+		`close_date > "soon"`:        `1:14: "soon" must be a date, written YYYY-MM-DD`,
+		`close_date > "2026-02-30"`:  `1:14: "2026-02-30" must be a date, written YYYY-MM-DD`,
+		`called_at > "2026-01-31"`:   `1:13: "2026-01-31" must be a moment, written 2006-01-02T15:04:05Z`,
+		`close_date > called_at`:     `1:12: cannot compare a date with a time`,
+		`customer == "acme"`:         `1:13: "acme" must be the id of a record, a UUID`,
+		`amount`:                     `1:1: a condition is needed here, and this is a number`,
+		`amount && done`:             `1:1: a condition is needed here, and this is a number`,
+		`name + "x" == "y"`:          `1:1: one calculates with numbers, and this is a text`,
+		`name.matches("x")`:          `1:13: matches is not offered`,
+		`name.upper() == "X"`:        `1:11: there is no method "upper"`,
+		`lower(name) == "x"`:         `1:6: there is no function "lower"`,
+		`name.startsWith("")`:        `1:17: startsWith needs a text, and an empty one is none`,
+		`amount.startsWith("1")`:     `1:1: startsWith is for texts, and this is a number`,
+		`name < null`:                `null and the empty text have no order`,
+		`name > ""`:                  `null and the empty text have no order`,
+		`done > hot`:                 `booleans have no order`,
+		`topics == ["a"]`:            `lists are not compared`,
+		`stage in ["won", 1]`:        `1:18: cannot compare a text with a number`,
+		`stage in [name]`:            `1:11: a list after in holds literals only`,
+		`stage in name`:              `1:10: in needs a list, and this is a text`,
+		`1 in topics`:                `a list of texts holds texts, and this is a number`,
+		`close_date in ["x"]`:        `1:16: "x" must be a date`,
+		`customer.nam == "x"`:        `1:9: no field "nam" in customer; did you mean "name"?`,
+		`name.first == "x"`:          `1:1: field "name" is a text and has no fields`,
+		`customer.name.first == "x"`: `1:9: this is a text and has no fields`,
+		`customer.parent.parent.parent.parent.name == "x"`: `1:30: a field may lie behind 4 relations at most`,
+		`line.size() > 1`:                                   `1:1: no field "line" in deal; did you mean "lines"?`,
+		`lines > 1`:                                         `1:1: "lines" are many records; make one value of them: lines.size()`,
+		`customer.deals == null`:                            `1:9: "deals" are many records`,
+		`lines.deal.name == "x"`:                            `1:1: "lines" are many records`,
+		`lines.exists(x)`:                                   `1:13: exists takes a name for each record, and an expression of it`,
+		`lines.exists(x.y, true)`:                           `exists takes a name for each record`,
+		`lines.exists(x, x)`:                                `1:17: "x" is a whole record; use one of its fields: x.number`,
+		`lines.exists(x, x.pric > 1)`:                       `1:18: no field "pric" in line; did you mean "price"?`,
+		`lines.exists(x, x.price)`:                          `1:18: a condition is needed here, and this is a number`,
+		`lines.filter(x, x.free)`:                           `"lines" are many records`,
+		`lines.sum() > 1`:                                   `1:10: sum needs the values: lines.map(x, x.amount).sum()`,
+		`lines.map(x, x.product).sum() == 1`:                `there is no sum of values of which each is a text`,
+		`lines.map(x, x.free).min() == true`:                `there is no min of values of which each is a boolean`,
+		`lines.map(x, x.due_on).avg() == close_date`:        `there is no avg of values of which each is a date`,
+		`lines.map(x, x.price).filter(y, y > 1).size() > 1`: `filter comes before map`,
+		`lines.map(x, x.deal.lines).sum() == 1`:             `"lines" are many records`,
+		`lines.sort(x, x.price).size() == 1`:                `there is no method "sort" of a list`,
+		`lines.size(1) == 1`:                                `size takes nothing`,
+		`lines.exists(x, true) && x.price > 1`:              `no field "x" in deal`,
+		`customer.deals.exists(a, a.customer.deals.exists(b, b.customer.deals.exists(c, c.lines.exists(d, d.free))))`: `deeper than 3 levels`,
+		strings.TrimSuffix(strings.Repeat(`has(customer.name) && `, 33), ` && `):                                      `looks at other records 33 times, and may 32 times`,
+		`amount % 2 == 0`:                             `1:8: the remainder % is not offered`,
+		`topics[0] == "a"`:                            `values cannot be indexed`,
+		`topics.exists(t, t == "a")`:                  `there is no method "exists"`,
+		`{"a": 1} == 1`:                               `only values, fields, operators and functions`,
+		`b"x" == name`:                                `literals are texts, numbers, true, false and null`,
+		`name == "a\u0000b"`:                          `1:9: a text holds no zero character`,
+		`amount = 1`:                                  `1:8:`,
+		`amount >`:                                    `the expression ends too early`,
+		`amount > 1; DROP TABLE deal`:                 `1:11:`,
+		`name == 'x' OR 1`:                            `1:13:`,
+		`amount > 99999999999999999999`:               `1:10: the whole number is too large`,
+		`amount > 1e999`:                              `the number is too large`,
+		`amount > 0e99999999`:                         `is too large or too small`,
+		`amount > 1e-99999999`:                        `is too large or too small`,
+		`amount > 1e-401`:                             `the number has more than 400 digits`,
+		`amount > 1e-9999999999`:                      `is too large or too small`,
+		`amount > 1e300 * 1e300`:                      `the result may have more than 400 digits`,
+		`name == "` + strings.Repeat("x", 9000) + `"`: `longer than 8192 bytes`,
 		strings.Repeat("(", 80) + "done" + strings.Repeat(")", 80):  `nested deeper than 64 levels`,
 		strings.Repeat("!(", 80) + "done" + strings.Repeat(")", 80): `nested deeper than 64 levels`,
 		strings.TrimSuffix(strings.Repeat("done||", 1200), "||"):    `more than 1000 parts`,
@@ -232,6 +205,111 @@ func TestAWrongExpressionIsToldWhatAndWhere(t *testing.T) {
 		if !fault.Is(err, fault.Malformed) || !strings.Contains(err.Error(), want) {
 			t.Errorf("%.60s: says %q, not %q", text, err, want)
 		}
+	}
+}
+
+func TestAnExpressionReachesOtherRecords(t *testing.T) {
+	t.Parallel()
+	s, o := deals(t)
+	w := world{
+		"customer": {
+			{"id": someCustomer, "name": "总公司", "industry": "retail"},
+			{"id": otherCustomer, "name": "Acme", "industry": "retail", "parent": someCustomer, "owner": someUser},
+			{"id": "gone", "name": "Gone", "deleted": true},
+		},
+		"user": {{"id": someUser, "name": "王"}},
+		"deal": {
+			{"id": someDeal, "customer": otherCustomer, "partner": "gone", "amount": number("10"), "owner": "nobody"},
+			{"id": "second", "customer": otherCustomer, "amount": number("32"), "stage": "won"},
+			{"id": "deleted", "customer": otherCustomer, "amount": number("1000"), "deleted": true},
+		},
+		"line": {
+			{"deal": someDeal, "price": number("2"), "quantity": int64(3), "due_on": day("2026-02-01")},
+			{"deal": someDeal, "price": number("1.5"), "free": true},
+			{"deal": "second", "price": number("100")},
+		},
+	}
+	for text, want := range map[string]any{
+		`customer.industry == "retail"`:    true,
+		`customer.parent.name`:             "总公司",
+		`customer.parent.parent.name`:      nil,
+		`customer.owner.name`:              "王",
+		`owner.name`:                       nil,
+		`owner == null`:                    false,
+		`partner == null`:                  false,
+		`partner.name == null`:             true,
+		`partner.id == null`:               true,
+		`partner.deals.size() == 0`:        true,
+		`(done ? partner : customer).name`: "Acme",
+		`lines.size()`:                     number("2"),
+		`size(lines)`:                      number("2"),
+		`lines.filter(x, x.free).size()`:   number("1"),
+		`lines.filter(x, !x.free).filter(y, y.price > 5).size()`:                              number("0"),
+		`lines.map(x, x.price * x.quantity).sum()`:                                            number("6"),
+		`lines.map(x, x.quantity).size()`:                                                     number("2"),
+		`lines.map(x, x.price).min()`:                                                         number("1.5"),
+		`lines.map(x, x.price).max()`:                                                         number("2"),
+		`lines.map(x, x.price).avg()`:                                                         number("1.75"),
+		`lines.map(x, x.due_on).max()`:                                                        day("2026-02-01"),
+		`lines.filter(x, x.price > 5).map(x, x.price).sum()`:                                  number("0"),
+		`lines.filter(x, x.price > 5).map(x, x.price).avg()`:                                  nil,
+		`lines.exists(x, x.price < amount)`:                                                   true,
+		`lines.all(x, x.price < amount)`:                                                      true,
+		`lines.all(x, x.free)`:                                                                false,
+		`lines.exists_one(x, x.free)`:                                                         true,
+		`customer.deals.map(d, d.amount).sum()`:                                               number("42"),
+		`customer.deals.exists(d, d.stage == "won" && d.lines.exists(l, l.price > d.amount))`: true,
+		`customer.parent.subsidiaries.exists(c, c.name == "Acme")`:                            true,
+		`customer.deals.exists(name, name.amount == 32)`:                                      true,
+	} {
+		e, err := expr.Compile(s, o, text)
+		if err != nil {
+			t.Errorf("%s: %v", text, err)
+			continue
+		}
+		got, err := e.Eval(expr.Context{Related: w}, record(w["deal"][0]))
+		if err != nil || !same(got, want) {
+			t.Errorf("%s is %v, %v, not %v", text, got, err, want)
+		}
+	}
+}
+
+func TestWhereThereAreNoOtherRecordsNoneAreRead(t *testing.T) {
+	t.Parallel()
+	s, o := deals(t)
+	for text, want := range map[string]string{
+		`customer.name == "x"`: `1:1: only the fields of the record itself can be used here, not those of the customer behind field "customer"`,
+		`lines.size() > 1`:     `1:1: only the fields of the record itself can be used here, not its lines`,
+	} {
+		if _, err := expr.CompileCondition(s, o, text, expr.OwnRecord); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: says %v, not %q", text, err, want)
+		}
+		e, err := expr.CompileCondition(s, o, text)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := e.Eval(expr.Context{}, record(values{"id": someDeal, "customer": someCustomer})); err == nil || !e.ReadsOthers() {
+			t.Errorf("%s has a value without other records", text)
+		}
+	}
+	if e, err := expr.CompileCondition(s, o, `customer == null`, expr.OwnRecord); err != nil || e.ReadsOthers() {
+		t.Errorf("the id of a customer is another record's: %v", err)
+	}
+}
+
+func TestAnExpressionKnowsWhatItReadsOfOtherObjects(t *testing.T) {
+	t.Parallel()
+	s, o := deals(t)
+	e, err := expr.Compile(s, o, `customer.parent.deals.filter(d, d.owner.name == name).map(d, d.amount).sum()`)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var reads []string
+	for _, use := range e.Fields() {
+		reads = append(reads, use.Object.Name+"."+use.Field.Name)
+	}
+	if got := strings.Join(reads, " "); got != "deal.customer customer.parent deal.owner user.name deal.name deal.amount" {
+		t.Errorf("it reads %s", got)
 	}
 }
 
@@ -253,10 +331,10 @@ func TestAnExpressionKnowsItsFieldsAndKind(t *testing.T) {
 		t.Fatal(err)
 	}
 	var names []string
-	for _, f := range e.Fields() {
-		names = append(names, f.Name)
+	for _, use := range e.Fields() {
+		names = append(names, use.Object.Name+"."+use.Field.Name)
 	}
-	if strings.Join(names, " ") != "amount rate" || e.Kind() != schema.KindNumber || e.Text() != "amount * rate + amount" {
+	if strings.Join(names, " ") != "deal.amount deal.rate" || e.Kind() != schema.KindNumber || e.Text() != "amount * rate + amount" {
 		t.Errorf("fields %v, kind %s, text %s", names, e.Kind(), e.Text())
 	}
 }
@@ -269,7 +347,7 @@ func TestAConditionIsNeverNull(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if got, err := e.Eval(record(nil)); got != false || err != nil {
+		if got, err := e.Eval(expr.Context{}, record(nil)); got != false || err != nil {
 			t.Errorf("%s is %v, %v for a record without values", text, got, err)
 		}
 	}
@@ -282,7 +360,7 @@ func TestAValueOfTheWrongTypeIsAnError(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := e.Eval(record(map[string]any{"amount": "12"})); err == nil || fault.Is(err, fault.Malformed) {
+	if _, err := e.Eval(expr.Context{}, record(values{"amount": "12"})); err == nil || fault.Is(err, fault.Malformed) {
 		t.Errorf("says %v", err)
 	}
 }
@@ -301,6 +379,11 @@ func TestSQLHoldsNoValues(t *testing.T) {
 		`"a" in topics`:          `("t"."topics" @> ARRAY[$2::text] AND "t"."topics" IS NOT NULL)`,
 		`done && !hot`:           `(("t"."done" IS TRUE) AND (NOT ("t"."hot" IS TRUE)))`,
 		`customer == null`:       `("t"."customer_id" IS NULL)`,
+		`has(customer.name)`:     `((SELECT q1."name" FROM "crm"."customer" AS q1 WHERE q1."id" = "t"."customer_id" AND q1."deleted_at" IS NULL) IS NOT NULL)`,
+		`customer.name == "'"`: `EXISTS (SELECT FROM "crm"."customer" AS q1 WHERE q1."id" = "t"."customer_id" AND q1."deleted_at" IS NULL` +
+			` AND (q1."name" = $2::text AND q1."name" IS NOT NULL))`,
+		`lines.exists(x, x.free)`: `EXISTS (SELECT FROM "crm"."line" AS q1 WHERE q1."deal_id" = "t"."id" AND q1."deleted_at" IS NULL AND (q1."free" IS TRUE))`,
+		`lines.size() > 2`:        `((SELECT count(*)::numeric FROM "crm"."line" AS q1 WHERE q1."deal_id" = "t"."id" AND q1."deleted_at" IS NULL) > $2::numeric)`,
 	} {
 		e, err := expr.CompileCondition(s, o, text)
 		if err != nil {
@@ -308,7 +391,7 @@ func TestSQLHoldsNoValues(t *testing.T) {
 		}
 		var args expr.Args
 		args.Add("before")
-		if got := e.SQL(&args, "t"); got != want {
+		if got := e.SQL(&args, expr.Context{}, "t"); got != want {
 			t.Errorf("%s is\n%s, not\n%s", text, got, want)
 		}
 	}
@@ -319,7 +402,8 @@ func FuzzCompile(f *testing.F) {
 	for _, seed := range []string{
 		`amount > 1 && name.startsWith("a")`, `stage in ["a", null]`, `-1.5e3 / seats`, `"a" in topics ? 1 : 2`, `date("2026-01-01") < close_date`,
 		`((((`, `a.b.c[1]{x: 2}`, "\"\\u00", "`x`", `1e-1`, `!!-1`, `- // x
- 5.5 == 1`, `.name == r'x'`, `x{a:1}`, `0x`, `1u`, `'''x'''`,
+ 5.5 == 1`, `.name == r'x'`, `x{a:1}`, `0x`, `1u`, `'''x'''`, `customer.parent.name != city`, `lines.filter(x, x.free).map(y, y.price * y.quantity).sum() > 1`,
+		`customer.deals.all(d, d.lines.exists_one(l, l.price > amount))`, `lines.map(x, x).size()`, `x.exists(x, x.x)`,
 	} {
 		f.Add(seed)
 	}
@@ -349,11 +433,11 @@ func tryAnything(t *testing.T, s *schema.Schema, o *schema.Object, text string) 
 		}
 		return
 	}
-	if _, err := e.Eval(record(nil)); err != nil {
+	if _, err := e.Eval(expr.Context{Related: world{}}, record(nil)); err != nil {
 		t.Errorf("%q: %v", text, err)
 	}
 	var args expr.Args
-	if sql := e.SQL(&args, "t"); sql == "" || strings.Count(sql, "(") != strings.Count(sql, ")") {
+	if sql := e.SQL(&args, expr.Context{}, "t"); sql == "" || strings.Count(sql, "(") != strings.Count(sql, ")") {
 		t.Errorf("%q is %s", text, sql)
 	}
 }
@@ -383,7 +467,7 @@ func TestAnExpressionReadsTheParts(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	got, err := e.Eval(func(f *schema.Field) any {
+	got, err := e.Eval(expr.Context{}, func(f *schema.Field) any {
 		if f == city {
 			return "Berlin"
 		}
@@ -393,14 +477,14 @@ func TestAnExpressionReadsTheParts(t *testing.T) {
 		t.Errorf("got %v, %v", got, err)
 	}
 	var args expr.Args
-	if got := e.SQL(&args, "r"); !strings.Contains(got, `"r"."address__city" = $1::text`) {
+	if got := e.SQL(&args, expr.Context{}, "r"); !strings.Contains(got, `"r"."address__city" = $1::text`) {
 		t.Errorf("the SQL is %s", got)
 	}
 	for text, want := range map[string]string{
 		`seat == null`:          `1:1: field "seat" has parts; ask for one of them: seat.line`,
 		`seat.citty == "x"`:     `1:5: seat has no part "citty"; did you mean "city"?`,
 		`seat.latitude == ""+1`: "one calculates with numbers",
-		`seat.city.size == 1`:   "values have no fields here",
+		`seat.city.size == 1`:   "1:5: this is a text and has no fields",
 	} {
 		if _, err := expr.CompileCondition(s, o, text); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%s: %v", text, err)

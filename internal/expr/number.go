@@ -32,6 +32,10 @@ func digitsOf(n node) digits {
 		return digitsOfNumber(number)
 	case reading:
 		return digitsOfField(n.field)
+	case related:
+		return digitsOf(n.value)
+	case aggregate:
+		return digitsOfAggregate(n)
 	case minus:
 		return digitsOf(n.of)
 	case counting:
@@ -42,6 +46,24 @@ func digitsOf(n node) digits {
 		return digitsOfResult(n.op, digitsOf(n.left), digitsOf(n.right))
 	}
 	return digits{}
+}
+
+// manyRecords is the number of digits of the greatest number of records, which also bounds their sums.
+const manyRecords = 10
+
+func digitsOfAggregate(n aggregate) digits {
+	if n.how == howMany {
+		return digits{before: manyRecords}
+	}
+	of := digitsOf(n.value)
+	switch n.how {
+	case sum:
+		of.before += manyRecords
+	case average:
+		of.behind = quotientScale
+	default:
+	}
+	return of
 }
 
 func (d digits) or(other digits) digits {

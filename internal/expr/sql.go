@@ -11,17 +11,21 @@ import (
 )
 
 // SQL is the expression in SQL, safe to stand beside any operator. Values are
-// added to args; columns are those of the table that goes by the alias.
-func (e *Expression) SQL(args *Args, alias string) string {
-	w := writer{args: args, alias: schema.QuoteIdent(alias)}
+// added to args; columns are those of the table that goes by the alias. Other
+// records are read in subqueries, whose tables go by q1, q2, …
+func (e *Expression) SQL(args *Args, c Context, alias string) string {
+	w := writer{args: args, context: c, aliases: map[*row]string{e.self: schema.QuoteIdent(alias)}}
 	return w.value(e.root)
 }
 
 // writer walks the tree and writes SQL. What it writes is parenthesised, a
 // column, a call, or a cast argument.
 type writer struct {
-	args  *Args
-	alias string
+	args    *Args
+	context Context
+	aliases map[*row]string
+	// tables is the number of aliases that were made.
+	tables int
 }
 
 func (w *writer) value(n node) string {
@@ -29,7 +33,11 @@ func (w *writer) value(n node) string {
 	case literal:
 		return w.literal(n.of, n.value)
 	case reading:
-		return w.column(n.field)
+		return w.column(n)
+	case related:
+		return "(SELECT " + w.related(n.row, n.reference, func() string { return w.number(n.value) }) + ")"
+	case aggregate:
+		return w.aggregate(n)
 	case comparison:
 		return w.comparison(n)
 	case presence:
@@ -67,7 +75,72 @@ func (w *writer) value(n node) string {
 	return "NULL" // there is no other node
 }
 
-func (w *writer) column(f *schema.Field) string { return w.alias + "." + schema.QuoteIdent(f.Column) }
+func (w *writer) column(n reading) string { return w.columnOf(n.row, n.field.Column) }
+
+func (w *writer) columnOf(r *row, column string) string {
+	return w.aliases[r] + "." + schema.QuoteIdent(column)
+}
+
+// name gives a record an alias in a subquery.
+func (w *writer) name(r *row) string {
+	w.tables++
+	w.aliases[r] = "q" + strconv.Itoa(w.tables)
+	return w.aliases[r]
+}
+
+// related is a subquery without its SELECT: what is asked of the live record behind a reference.
+func (w *writer) related(r *row, reference node, asked func() string) string {
+	of := w.value(reference)
+	alias := w.name(r)
+	what := asked()
+	return what + " FROM " + r.object.QualifiedTable() + " AS " + alias + " WHERE " +
+		w.columnOf(r, schema.FieldID) + " = " + of + " AND " + w.columnOf(r, schema.ColumnDeletedAt) + " IS NULL"
+}
+
+// aggregate takes the values in a table of their own: PostgreSQL would take an
+// aggregate of nothing but an outer record's columns for one of the outer query.
+func (w *writer) aggregate(n aggregate) string {
+	r, parent := n.of.row, w.value(n.of.parent)
+	alias := w.name(r)
+	what := ""
+	if n.value != nil {
+		what = " " + w.number(n.value) + " AS v"
+	}
+	from := " FROM " + r.object.QualifiedTable() + " AS " + alias + " WHERE " +
+		w.columnOf(r, n.of.relation.Column) + " = " + parent + " AND " + w.columnOf(r, schema.ColumnDeletedAt) + " IS NULL"
+	if n.of.condition != nil {
+		from += " AND " + w.value(n.of.condition)
+	}
+	switch n.how {
+	case howMany:
+		return "(SELECT count(*)::numeric" + from + ")"
+	case whetherAny:
+		return "EXISTS (SELECT" + from + ")"
+	default:
+		return "(SELECT " + reduced(n) + " FROM (SELECT" + what + from + ") AS v)"
+	}
+}
+
+// reduced is what an aggregate makes of the column v.v.
+func reduced(n aggregate) string {
+	switch n.how {
+	case sum:
+		return "COALESCE(sum(v.v), 0)"
+	case least:
+		return "min(v.v)"
+	case greatest:
+		return "max(v.v)"
+	default:
+		return quotient("sum(v.v)", "count(v.v)::numeric", digitsOf(aggregate{how: sum, of: n.of, value: n.value}), digits{before: manyRecords})
+	}
+}
+
+// quotient is a number divided by another; null when that is 0. PostgreSQL
+// rounds a quotient to at least as many digits as its dividend shows.
+func quotient(left, right string, ofLeft, ofRight digits) string {
+	scale := strconv.Itoa(dividendScale(ofLeft, ofRight))
+	return "round(round(" + left + ", " + scale + ") / NULLIF(" + right + ", 0), " + strconv.Itoa(quotientScale) + ")"
+}
 
 // casts are the SQL types of literals, by kind.
 var casts = map[schema.Kind]string{
@@ -117,7 +190,7 @@ func (w *writer) number(n node) string {
 	switch n := n.(type) {
 	case reading:
 		if isWhole(n) {
-			return w.column(n.field) + "::numeric"
+			return w.column(n) + "::numeric"
 		}
 	case counting:
 		return w.value(n) + "::numeric"
@@ -135,9 +208,7 @@ func (w *writer) arithmetic(n arithmetic) string {
 	case times:
 		return "(" + left + " * " + right + ")"
 	default:
-		// PostgreSQL rounds a quotient to at least as many digits as its dividend shows.
-		scale := dividendScale(digitsOf(n.left), digitsOf(n.right))
-		return "round(round(" + left + ", " + strconv.Itoa(scale) + ") / NULLIF(" + right + ", 0), " + strconv.Itoa(quotientScale) + ")"
+		return quotient(left, right, digitsOf(n.left), digitsOf(n.right))
 	}
 }
 
@@ -148,6 +219,14 @@ var signs = map[operator]string{
 // comparison writes the form that an index serves where there is one: it is a
 // plain operator on a column, and what makes it two-valued stands beside it.
 func (w *writer) comparison(n comparison) string {
+	if n.op != notEqual {
+		if text, ok := w.through(n.left, n.right, func(inner node) node { return comparison{op: n.op, left: inner, right: n.right} }); ok {
+			return text
+		}
+		if text, ok := w.through(n.right, n.left, func(inner node) node { return comparison{op: n.op, left: n.left, right: inner} }); ok {
+			return text
+		}
+	}
 	left, right := w.operands(n)
 	nulls := n.left.nullable() || n.right.nullable()
 	if n.op == notEqual && nulls {
@@ -171,6 +250,19 @@ func (w *writer) comparison(n comparison) string {
 	return "(" + plain + present + ")"
 }
 
+// through writes a test of a related value against a literal as a test of the
+// related record, if it is one: so the database may look for those records
+// first. The test must be false for null.
+func (w *writer) through(n, against node, test func(inner node) node) (string, bool) {
+	r, isRelated := n.(related)
+	other, isLiteral := against.(literal)
+	if !isRelated || !isLiteral || other.value == nil {
+		return "", false
+	}
+	from := w.related(r.row, r.reference, func() string { return "" })
+	return "EXISTS (SELECT" + from + " AND " + w.value(test(r.value)) + ")", true
+}
+
 // containment writes the form that a GIN index serves.
 func (w *writer) containment(n containment) string {
 	plain := w.value(n.list) + " @> ARRAY[" + w.value(n.text) + "]"
@@ -191,7 +283,7 @@ func (w *writer) present(nodes ...node) (condition string, simple bool) {
 		if !ok {
 			return "", false
 		}
-		condition += " AND " + w.column(column.field) + " IS NOT NULL"
+		condition += " AND " + w.column(column) + " IS NOT NULL"
 	}
 	return condition, true
 }
@@ -248,6 +340,11 @@ func (w *writer) membership(n membership) string {
 		}
 		return "(" + w.value(n.of) + " IS NULL)"
 	}
+	if !n.null {
+		if text, ok := w.through(n.of, literal{value: n.values[0]}, func(inner node) node { return membership{of: inner, values: n.values} }); ok {
+			return text
+		}
+	}
 	kind, cast := n.of.kind(), casts[n.of.kind()]
 	if isWhole(n.of) && allWhole(n.values) {
 		cast = "bigint"
@@ -300,6 +397,9 @@ func allWhole(values []any) bool {
 }
 
 func (w *writer) matching(n matching) string {
+	if text, ok := w.through(n.text, n.part, func(inner node) node { return matching{how: n.how, text: inner, part: n.part} }); ok {
+		return text
+	}
 	text, part := w.value(n.text), w.value(n.part)
 	var plain string
 	switch n.how {

@@ -2,6 +2,10 @@ package expr
 
 import "github.com/kontor-crm/kontor/internal/schema"
 
+// row is a record that an expression reads: the one that it is about, the one
+// behind a relation, or each of several that point to one.
+type row struct{ object *schema.Object }
+
 // node is a part of a checked expression. The nodes of this file are all that
 // there are; each backend has a case for every one of them.
 type node interface {
@@ -19,8 +23,29 @@ type (
 		// at is the id of the literal in the parsed text, for messages.
 		at int64
 	}
-	// reading is the value of a field.
-	reading struct{ field *schema.Field }
+	// reading is the value of a field of a record.
+	reading struct {
+		row   *row
+		field *schema.Field
+	}
+	// related is a value of the live record that a reference points to; null when there is none.
+	related struct {
+		reference node
+		row       *row
+		value     node
+	}
+	// aggregate is what some records that point to one come to together. The
+	// value is what is taken of each; nil for those that only count.
+	aggregate struct {
+		how   reduction
+		of    children
+		value node
+	}
+	// whole is a field with parts while it waits for the name of one; no checked tree holds it.
+	whole struct {
+		at    place
+		field *schema.Field
+	}
 	// comparison is one of == != < <= > >= between two values of a kind.
 	comparison struct {
 		op          operator
@@ -67,6 +92,29 @@ type (
 	choice struct{ condition, then, otherwise node }
 )
 
+// children are the live records whose relation points to a parent, and for
+// which the condition is true; nil lets all through.
+type children struct {
+	row       *row
+	relation  *schema.Field
+	parent    node
+	condition node
+}
+
+type reduction int
+
+const (
+	// howMany is the number of records.
+	howMany reduction = iota
+	// whetherAny is whether there is one.
+	whetherAny
+	// sum is 0 for no values; the other three are null.
+	sum
+	least
+	greatest
+	average
+)
+
 type operator int
 
 const (
@@ -92,6 +140,8 @@ const (
 
 func (n literal) kind() schema.Kind   { return n.of }
 func (n reading) kind() schema.Kind   { return n.field.Kind() }
+func (n related) kind() schema.Kind   { return n.value.kind() }
+func (whole) kind() schema.Kind       { return schema.KindParts }
 func (comparison) kind() schema.Kind  { return schema.KindBoolean }
 func (presence) kind() schema.Kind    { return schema.KindBoolean }
 func (membership) kind() schema.Kind  { return schema.KindBoolean }
@@ -104,6 +154,17 @@ func (minus) kind() schema.Kind       { return schema.KindNumber }
 func (matching) kind() schema.Kind    { return schema.KindBoolean }
 func (counting) kind() schema.Kind    { return schema.KindNumber }
 
+func (n aggregate) kind() schema.Kind {
+	switch n.how {
+	case howMany:
+		return schema.KindNumber
+	case whetherAny:
+		return schema.KindBoolean
+	default:
+		return n.value.kind()
+	}
+}
+
 func (n choice) kind() schema.Kind {
 	if k := n.then.kind(); k != kindNull {
 		return k
@@ -113,6 +174,9 @@ func (n choice) kind() schema.Kind {
 
 func (n literal) nullable() bool   { return n.value == nil }
 func (n reading) nullable() bool   { return !AlwaysSet(n.field) }
+func (related) nullable() bool     { return true }
+func (whole) nullable() bool       { return true }
+func (n aggregate) nullable() bool { return n.how >= least }
 func (comparison) nullable() bool  { return false }
 func (presence) nullable() bool    { return false }
 func (membership) nullable() bool  { return false }
@@ -127,6 +191,47 @@ func (n choice) nullable() bool    { return n.then.nullable() || n.otherwise.nul
 
 func (n arithmetic) nullable() bool {
 	return n.op == divide || n.left.nullable() || n.right.nullable()
+}
+
+// parts are the nodes that a node is made of.
+func parts(n node) []node {
+	switch n := n.(type) {
+	case related:
+		return []node{n.reference, n.value}
+	case aggregate:
+		found := []node{n.of.parent}
+		for _, part := range []node{n.of.condition, n.value} {
+			if part != nil {
+				found = append(found, part)
+			}
+		}
+		return found
+	case comparison:
+		return []node{n.left, n.right}
+	case presence:
+		return []node{n.of}
+	case membership:
+		return []node{n.of}
+	case containment:
+		return []node{n.text, n.list}
+	case logic:
+		return []node{n.left, n.right}
+	case negation:
+		return []node{n.of}
+	case certainty:
+		return []node{n.of}
+	case arithmetic:
+		return []node{n.left, n.right}
+	case minus:
+		return []node{n.of}
+	case matching:
+		return []node{n.text, n.part}
+	case counting:
+		return []node{n.of}
+	case choice:
+		return []node{n.condition, n.then, n.otherwise}
+	}
+	return nil
 }
 
 // kindNull is the kind of the literal null, which fits every other one.

@@ -156,7 +156,7 @@ func (c *Compiler) List(a Access, r ListRequest) (*List, error) {
 		where = gone(record)
 	}
 	if filter != nil {
-		where += " AND " + filter.SQL(&args, record)
+		where += " AND " + filter.SQL(&args, expr.Context{}, record)
 	}
 	all := " FROM " + o.QualifiedTable() + " AS " + record + " WHERE " + where
 	switch r.Count {
@@ -225,8 +225,11 @@ func (c *Compiler) filter(a Access, o *schema.Object, text string) (*expr.Expres
 		}
 		return nil, fmt.Errorf("compiling a filter: %w", err)
 	}
-	for _, f := range filter.Fields() {
-		if _, err := a.field(o, f.Path(), "filter"); err != nil {
+	for _, use := range filter.Fields() {
+		if err := a.reading(use.Object); err != nil {
+			return nil, err
+		}
+		if _, err := a.field(use.Object, use.Field.Path(), "filter"); err != nil {
 			return nil, err
 		}
 	}
