@@ -25,7 +25,7 @@ func (r *Records) Create(ctx context.Context, object string, body map[string]any
 	var created *Record
 	err = r.Runner.InTransaction(ctx, func(ctx context.Context, tx Tx) error {
 		w, at := decode(o, body), r.now()
-		live, err := r.liveTargets(ctx, tx, w)
+		live, err := r.liveTargets(ctx, tx, targets{}, w)
 		if err != nil {
 			return err
 		}
@@ -103,7 +103,7 @@ func (r *Records) update(
 			return err
 		}
 		w, at := wished(), r.now()
-		live, err := r.liveTargets(ctx, tx, w)
+		live, err := r.liveTargets(ctx, tx, targets{}, w)
 		if err != nil {
 			return err
 		}
@@ -135,8 +135,8 @@ func (r *Records) Delete(ctx context.Context, object, id string, match Match) er
 	if err != nil {
 		return err
 	}
-	if o.Identity == schema.ObjectUser && strings.EqualFold(id, r.Actor.Principal.UserID) { // ids may be written in upper case
-		return fault.New(fault.Conflict, "nobody can delete themselves")
+	if err := r.mayGo(o, id); err != nil {
+		return err
 	}
 	return r.Runner.InTransaction(ctx, func(ctx context.Context, tx Tx) error {
 		before, err := r.lock(ctx, tx, o, id)
@@ -150,6 +150,14 @@ func (r *Records) Delete(ctx context.Context, object, id string, match Match) er
 			object: o, id: id, operation: query.OperationDelete, version: before.version, before: before.values,
 		})
 	})
+}
+
+// mayGo refuses the deletion of who asks for it.
+func (r *Records) mayGo(o *schema.Object, id string) error {
+	if o.Identity == schema.ObjectUser && strings.EqualFold(id, r.Actor.Principal.UserID) { // ids may be written in upper case
+		return fault.New(fault.Conflict, "nobody can delete themselves")
+	}
+	return nil
 }
 
 // Restore brings a deleted record back as it was. It fails with Conflict when

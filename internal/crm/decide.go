@@ -226,14 +226,15 @@ func (d *decision) changes() query.Values {
 	return changed
 }
 
-// relationsOf are the ids that the wishes' relations point to, by identity of the target.
-func relationsOf(wishes ...*wish) map[string][]any {
+// relationsOf are the ids that the wishes' relations point to and that are not
+// known yet, by identity of the target.
+func relationsOf(known targets, wishes ...*wish) map[string][]any {
 	found := map[string][]any{}
 	seen := map[string]bool{}
 	for _, w := range wishes {
 		for f, value := range w.given {
 			id, ok := value.(string)
-			if f.Type != schema.TypeRelation || !ok || seen[targetKey(f.Target, id)] {
+			if f.Type != schema.TypeRelation || !ok || seen[targetKey(f.Target, id)] || known[targetKey(f.Target, id)] {
 				continue
 			}
 			seen[targetKey(f.Target, id)] = true

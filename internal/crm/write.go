@@ -3,6 +3,7 @@ package crm
 import (
 	"context"
 	"fmt"
+	"maps"
 	"time"
 
 	"github.com/kontor-crm/kontor/internal/fault"
@@ -148,10 +149,11 @@ func readLocked(object *schema.Object, columns []query.Column, row [][]byte) (*l
 	return &locked{values: values, version: versionIn(object, columns, row), row: cloneRow(row), columns: columns}, nil
 }
 
-// liveTargets looks up the records that the wishes' relations point to, a query for each object.
-func (r *Records) liveTargets(ctx context.Context, tx Tx, wishes ...*wish) (targets, error) {
-	live := targets{}
-	for identity, ids := range relationsOf(wishes...) {
+// liveTargets looks up the records that the wishes' relations point to, a query
+// for each object, and adds them to those that are known to be there.
+func (r *Records) liveTargets(ctx context.Context, tx Tx, known targets, wishes ...*wish) (targets, error) {
+	live := maps.Clone(known)
+	for identity, ids := range relationsOf(known, wishes...) {
 		target, ok := r.Compiler.Schema().ObjectByIdentity(identity)
 		if !ok {
 			continue
