@@ -23,12 +23,13 @@ const (
 type body struct {
 	w      http.ResponseWriter
 	r      *http.Request
+	limit  int64
 	read   bool
 	object map[string]any
 	err    error
 }
 
-func newBody(w http.ResponseWriter, r *http.Request) *body { return &body{w: w, r: r} }
+func newBody(w http.ResponseWriter, r *http.Request) *body { return &body{w: w, r: r, limit: maxBody} }
 
 // JSON is the object in the body, numbers as json.Number.
 func (b *body) JSON() (map[string]any, error) {
@@ -43,22 +44,19 @@ func (b *body) decode() (map[string]any, error) {
 	if err := checkContentType(b.r, contentJSON, "application/merge-patch+json"); err != nil {
 		return nil, err
 	}
-	if b.r.ContentLength > maxBody {
+	tooLarge := fault.New(fault.TooLarge, "the body is longer than %d bytes", b.limit)
+	if b.r.ContentLength > b.limit {
 		b.w.Header().Set("Connection", "close") // the rest is not worth reading
-		return nil, tooLarge()
+		return nil, tooLarge
 	}
-	text, err := io.ReadAll(http.MaxBytesReader(b.w, b.r.Body, maxBody))
+	text, err := io.ReadAll(http.MaxBytesReader(b.w, b.r.Body, b.limit))
 	if _, ok := errors.AsType[*http.MaxBytesError](err); ok {
-		return nil, tooLarge()
+		return nil, tooLarge
 	}
 	if err != nil {
 		return nil, fault.Wrap(fault.Malformed, err, "the body could not be read")
 	}
 	return decodeObject(text)
-}
-
-func tooLarge() error {
-	return fault.New(fault.TooLarge, "the body is longer than %d bytes", maxBody)
 }
 
 // checkContentType refuses a body of another type than those.
@@ -81,9 +79,9 @@ func decodeObject(text []byte) (map[string]any, error) {
 	}
 	decoder := json.NewDecoder(bytes.NewReader(text))
 	decoder.UseNumber()
-	var value any
-	if err := decoder.Decode(&value); err != nil {
-		return nil, notJSON(err, decoder.InputOffset())
+	value, err := readValue(decoder)
+	if err != nil {
+		return nil, err
 	}
 	if _, err := decoder.Token(); !errors.Is(err, io.EOF) {
 		return nil, fault.New(fault.Malformed, "the body holds more than one JSON value")
@@ -92,33 +90,59 @@ func decodeObject(text []byte) (map[string]any, error) {
 	if !ok {
 		return nil, fault.New(fault.Malformed, "the body must be a JSON object")
 	}
-	if err := refuseTwins(text); err != nil {
-		return nil, err
-	}
 	return object, nil
 }
 
-// refuseTwins refuses an object that has a name twice; text is a sound one.
-func refuseTwins(text []byte) error {
-	decoder := json.NewDecoder(bytes.NewReader(text))
+// readValue reads a value as encoding/json does, and refuses an object that has a
+// name twice. How deep it goes was looked at before.
+func readValue(decoder *json.Decoder) (any, error) {
+	token, err := decoder.Token()
+	if err != nil {
+		return nil, notJSON(err, decoder.InputOffset())
+	}
+	switch token {
+	case json.Delim('{'):
+		return readObject(decoder)
+	case json.Delim('['):
+		return readList(decoder)
+	}
+	return token, nil
+}
+
+func readObject(decoder *json.Decoder) (any, error) {
+	object := map[string]any{}
+	for decoder.More() {
+		token, err := decoder.Token()
+		if err != nil {
+			return nil, notJSON(err, decoder.InputOffset())
+		}
+		name, _ := token.(string)
+		if _, isThere := object[name]; isThere {
+			return nil, fault.New(fault.Malformed, "the body names %.60q twice", name)
+		}
+		if object[name], err = readValue(decoder); err != nil {
+			return nil, err
+		}
+	}
+	return object, closing(decoder)
+}
+
+func readList(decoder *json.Decoder) (any, error) {
+	list := []any{}
+	for decoder.More() {
+		value, err := readValue(decoder)
+		if err != nil {
+			return nil, err
+		}
+		list = append(list, value)
+	}
+	return list, closing(decoder)
+}
+
+// closing reads the bracket that ends an object or a list.
+func closing(decoder *json.Decoder) error {
 	if _, err := decoder.Token(); err != nil {
 		return notJSON(err, decoder.InputOffset())
-	}
-	seen := map[string]bool{}
-	for decoder.More() {
-		name, err := decoder.Token()
-		if err != nil {
-			return notJSON(err, decoder.InputOffset())
-		}
-		text, _ := name.(string)
-		if seen[text] {
-			return fault.New(fault.Malformed, "the body names %.60q twice", text)
-		}
-		seen[text] = true
-		var value json.RawMessage
-		if err := decoder.Decode(&value); err != nil {
-			return notJSON(err, decoder.InputOffset())
-		}
 	}
 	return nil
 }

@@ -50,8 +50,12 @@ func (d desk) reading(h handler) http.Handler {
 
 // writing is a route for signed-in users that changes records. A body may take
 // its time: it is read first, so that neither the lease nor the model is older.
-func (d desk) writing(h handler) http.Handler {
+func (d desk) writing(h handler) http.Handler { return d.writingMany(maxBody, h) }
+
+// writingMany is writing for a body of another length.
+func (d desk) writingMany(maxBody int64, h handler) http.Handler {
 	return d.signedIn(func(ctx context.Context, _ http.ResponseWriter, c *call) (*answer, error) {
+		c.body.limit = maxBody
 		if c.ContentLength != 0 {
 			_, _ = c.body.JSON() // the handler is given the same
 		}

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strconv"
 
+	"github.com/kontor-crm/kontor/internal/crm"
 	"github.com/kontor-crm/kontor/internal/query"
 	"github.com/kontor-crm/kontor/internal/schema"
 )
@@ -87,6 +88,9 @@ type (
 		Minimum     json.Number           `json:"minimum,omitempty"`
 		Maximum     json.Number           `json:"maximum,omitempty"`
 		Items       *apiSchema            `json:"items,omitempty"`
+		MinItems    int                   `json:"minItems,omitempty"`
+		MaxItems    int                   `json:"maxItems,omitempty"`
+		OneOf       []*apiSchema          `json:"oneOf,omitempty"`
 		Properties  map[string]*apiSchema `json:"properties,omitempty"`
 		Required    []string              `json:"required,omitempty"`
 		Additional  *bool                 `json:"additionalProperties,omitempty"`
@@ -199,6 +203,7 @@ func describeObject(d *apiDocument, s *schema.Schema, o *schema.Object) {
 	if pipelines := s.PipelinesOf(o); len(pipelines) > 0 {
 		b.move(pipelines[0])
 	}
+	b.batch()
 	b.imports()
 }
 
@@ -389,6 +394,43 @@ func (b objectCalls) move(p *schema.Pipeline) {
 		"stage": {Type: "string", Enum: anyOf(slices.Clone(stages))},
 	}, "stage"))}
 	b.document.Paths[b.path()+"/{id}/move"] = apiPath{"post": move}
+}
+
+func (b objectCalls) batch() {
+	id := &apiSchema{Type: "string", Format: "uuid"}
+	version := &apiSchema{Type: "integer", Minimum: "1", Description: "Only when the record has this version."}
+	operation := func(verb crm.Verb, fields string, parts map[string]*apiSchema, required ...string) *apiSchema {
+		parts["op"] = &apiSchema{Type: "string", Enum: []any{string(verb)}}
+		required = append(required, "op")
+		if fields != "" {
+			parts["fields"] = schemaRef(fields + "." + b.object.Name)
+			required = append(required, "fields")
+		}
+		return closed(parts, required...)
+	}
+	operations := listOf(&apiSchema{OneOf: []*apiSchema{
+		operation(crm.VerbCreate, "new", map[string]*apiSchema{}),
+		operation(crm.VerbUpdate, "change", map[string]*apiSchema{"id": id, "version": version}, "id"),
+		operation(crm.VerbUpsert, "change", map[string]*apiSchema{
+			"key": {Type: "string", Description: "The unique field that finds the record."}, "version": version,
+		}, "key"),
+		operation(crm.VerbDelete, "", map[string]*apiSchema{"id": id, "version": version}, "id"),
+	}})
+	operations.MinItems, operations.MaxItems = 1, crm.MaxBatch
+	operations.Description = "They are done in order; a later one sees what an earlier one has done."
+	item := closed(map[string]*apiSchema{"status": whole(), "id": id, "version": whole(), "problem": schemaRef("problem")}, "status")
+	batch := b.operation("batch", "many writes in one transaction", map[string]*apiResponse{
+		"200": {Description: "What became of each operation, in order; its status is that of the same write alone.", Content: jsonOf(closed(map[string]*apiSchema{
+			"items": listOf(item), "failed": whole(),
+		}, "items", "failed"))},
+		"400": responseRef("malformed"), "404": responseRef("notFound"), "409": responseRef("conflict"),
+		"412": responseRef("stale"), "422": responseRef("invalid"),
+	})
+	batch.RequestBody = &apiBody{Required: true, Content: jsonOf(closed(map[string]*apiSchema{
+		"atomic":     {Type: "boolean", Description: "All operations or none; otherwise each is done for itself, and the answer is always 200."},
+		"operations": operations,
+	}, "operations"))}
+	b.document.Paths[b.path()+"/batch"] = apiPath{"post": batch}
 }
 
 func (b objectCalls) imports() {

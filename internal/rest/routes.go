@@ -21,6 +21,7 @@ func routes(o Options) *http.ServeMux {
 	mux.Handle("DELETE /api/v1/records/{object}/{id}", d.writing(deleteRecord))
 	mux.Handle("POST /api/v1/records/{object}/{id}/move", d.writing(moveRecord))
 	mux.Handle("POST /api/v1/records/{object}/{id}/restore", d.writing(restoreRecord))
+	mux.Handle("POST /api/v1/records/{object}/batch", d.writingMany(maxBatchBody, batchRecords))
 	mux.Handle("POST /api/v1/records/{object}/import", d.streaming(importRecords))
 	return mux
 }

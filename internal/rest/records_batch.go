@@ -1,0 +1,179 @@
+package rest
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/kontor-crm/kontor/internal/crm"
+	"github.com/kontor-crm/kontor/internal/fault"
+	"github.com/kontor-crm/kontor/internal/tenancy"
+)
+
+// maxBatchBody is the bound of a batch's body: some kilobytes for each operation.
+const maxBatchBody = 8 << 20
+
+// maxBatchProblems ends the list of what is wrong with the form of a batch.
+const maxBatchProblems = 20
+
+// batchItem is what became of one operation.
+type batchItem struct {
+	// Status is that of the same write alone.
+	Status  int      `json:"status"`
+	ID      string   `json:"id,omitempty"`
+	Version int64    `json:"version,omitempty"`
+	Problem *problem `json:"problem,omitempty"`
+}
+
+var outcomeStatuses = map[crm.Outcome]int{
+	crm.OutcomeCreated: http.StatusCreated, crm.OutcomeUpdated: http.StatusOK, crm.OutcomeUnchanged: http.StatusOK,
+	crm.OutcomeDeleted: http.StatusNoContent,
+}
+
+// batchRecords does many writes in one transaction. An atomic batch answers as
+// a single write does; otherwise the answer says for each operation what became of it.
+func batchRecords(ctx context.Context, c *call, model *tenancy.Model) (*answer, error) {
+	given, err := c.body.JSON()
+	if err != nil {
+		return nil, err
+	}
+	request, err := batchRequest(c.PathValue("object"), given)
+	if err != nil {
+		return nil, err
+	}
+	done, err := c.records(model, channelAPI).Batch(ctx, request)
+	if err != nil {
+		return nil, err
+	}
+	batch := struct {
+		Items  []batchItem `json:"items"`
+		Failed int         `json:"failed"`
+	}{Items: make([]batchItem, 0, len(done))}
+	for _, d := range done {
+		item := batchItem{Status: outcomeStatuses[d.Outcome], ID: d.ID, Version: d.Version}
+		if d.Problem != nil {
+			p := describe(d.Problem, "")
+			item.Status, item.Problem = p.Status, &p
+			batch.Failed++
+		}
+		batch.Items = append(batch.Items, item)
+	}
+	encoded, err := json.Marshal(batch)
+	if err != nil {
+		return nil, err
+	}
+	return ok(encoded), nil
+}
+
+// batchRequest reads the body of a batch. What is wrong with its form refuses the
+// whole of it; what the model has against the fields of an operation does not.
+func batchRequest(object string, given map[string]any) (crm.BatchRequest, error) {
+	request := crm.BatchRequest{Object: object}
+	r := &batchReader{}
+	for name := range given {
+		if name != "atomic" && name != "operations" {
+			r.refuse(name, "is no part of a batch; there are atomic and operations")
+		}
+	}
+	if value, isGiven := given["atomic"]; isGiven {
+		atomic, isBool := value.(bool)
+		if !isBool {
+			r.refuse("atomic", "must be true or false")
+		}
+		request.Atomic = atomic
+	}
+	operations, isList := given["operations"].([]any)
+	switch {
+	case !isList:
+		r.refuse("operations", "must be a list of operations")
+	case len(operations) == 0 || len(operations) > crm.MaxBatch:
+		r.refuse("operations", "must be 1 to "+strconv.Itoa(crm.MaxBatch)+" operations")
+		operations = nil
+	}
+	for n, operation := range operations {
+		request.Operations = append(request.Operations, r.operation(fmt.Sprintf("operations[%d]", n), operation))
+	}
+	return request, r.fault()
+}
+
+// batchReader reads operations and collects what is wrong with their form.
+type batchReader struct{ violations []fault.Violation }
+
+func (r *batchReader) refuse(path, message string) {
+	r.violations = append(r.violations, fault.Violation{Path: path, Message: message})
+}
+
+func (r *batchReader) fault() error {
+	if len(r.violations) == 0 {
+		return nil
+	}
+	slices.SortStableFunc(r.violations, func(a, b fault.Violation) int { return strings.Compare(a.Path, b.Path) })
+	return &fault.Error{Kind: fault.Malformed, Violations: r.violations[:min(len(r.violations), maxBatchProblems)]}
+}
+
+// operationParts are what an operation of each kind is made of; false is what it may lack.
+var operationParts = map[crm.Verb]map[string]bool{
+	crm.VerbCreate: {"fields": true},
+	crm.VerbUpdate: {"id": true, "version": false, "fields": true},
+	crm.VerbUpsert: {"key": true, "version": false, "fields": true},
+	crm.VerbDelete: {"id": true, "version": false},
+}
+
+func (r *batchReader) operation(path string, value any) crm.Operation {
+	var op crm.Operation
+	given, isObject := value.(map[string]any)
+	if !isObject {
+		r.refuse(path, "must be an object")
+		return op
+	}
+	verb, _ := given["op"].(string)
+	op.Verb = crm.Verb(verb)
+	parts, isKnown := operationParts[op.Verb]
+	if !isKnown {
+		r.refuse(path+".op", "must be create, update, upsert or delete")
+		return op
+	}
+	for name := range given {
+		if _, isPart := parts[name]; !isPart && name != "op" {
+			r.refuse(path+"."+name, "is no part of "+verb)
+		}
+	}
+	for name, isNeeded := range parts {
+		if given[name] == nil && isNeeded {
+			r.refuse(path+"."+name, "is required")
+		}
+	}
+	op.ID, op.Key = r.text(path, given, "id"), r.text(path, given, "key")
+	op.Match = r.version(path+".version", given["version"])
+	if fields := given["fields"]; fields != nil {
+		if op.Fields, isObject = fields.(map[string]any); !isObject {
+			r.refuse(path+".fields", "must be an object")
+		}
+	}
+	return op
+}
+
+func (r *batchReader) text(path string, given map[string]any, name string) string {
+	text, isText := given[name].(string)
+	if given[name] != nil && (!isText || text == "") {
+		r.refuse(path+"."+name, "must be a text")
+	}
+	return text
+}
+
+func (r *batchReader) version(path string, value any) crm.Match {
+	if value == nil {
+		return nil
+	}
+	number, _ := value.(json.Number)
+	version, err := strconv.ParseInt(number.String(), 10, 64)
+	if err != nil || version < 1 {
+		r.refuse(path, "must be the version of a record, a whole number from 1")
+		return nil
+	}
+	return crm.Match{version}
+}
