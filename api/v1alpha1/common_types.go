@@ -76,7 +76,7 @@ type CommonStatus struct {
 type Label map[string]string
 
 // FieldType is the kind of value that a field holds.
-// +kubebuilder:validation:Enum=text;long_text;integer;decimal;money;percent;boolean;date;datetime;picklist;multi_picklist;email;phone;url;address;person_name;geo;relation;auto_number
+// +kubebuilder:validation:Enum=text;long_text;integer;decimal;money;percent;boolean;date;datetime;picklist;multi_picklist;email;phone;url;rich_text;time;duration;rating;json;address;person_name;geo;relation;auto_number
 type FieldType string
 
 // The types of fields.
@@ -109,6 +109,16 @@ const (
 	FieldPhone FieldType = "phone"
 	// FieldURL is an address in the web.
 	FieldURL FieldType = "url"
+	// FieldRichText is text with headings, lists and links, written in CommonMark.
+	FieldRichText FieldType = "rich_text"
+	// FieldTime is a time of the day, written 15:04 or 15:04:05.
+	FieldTime FieldType = "time"
+	// FieldDuration is a span of time, written as in ISO 8601: PT1H30M.
+	FieldDuration FieldType = "duration"
+	// FieldRating is a number of stars.
+	FieldRating FieldType = "rating"
+	// FieldJSON is a JSON value for programs.
+	FieldJSON FieldType = "json"
 	// FieldAddress is a postal address: a line of text, and the same in parts.
 	FieldAddress FieldType = "address"
 	// FieldPersonName is the name of a person in parts.
@@ -144,19 +154,20 @@ const (
 // +kubebuilder:validation:XValidation:rule="self.type in ['picklist', 'multi_picklist'] || !has(self.options)",fieldPath=".options",message="only a picklist or multi_picklist has options"
 // +kubebuilder:validation:XValidation:rule="self.type != 'relation' || has(self.target)",fieldPath=".target",message="a relation needs a target, the object that it points to"
 // +kubebuilder:validation:XValidation:rule="self.type == 'relation' || !has(self.target)",fieldPath=".target",message="only a relation has a target"
-// +kubebuilder:validation:XValidation:rule="!has(self.length) || self.type in ['text', 'long_text', 'email', 'phone', 'url', 'address']",fieldPath=".length",message="only text, long_text, email, phone, url and address have a length"
-// +kubebuilder:validation:XValidation:rule="!has(self.length) || self.length <= (self.type == 'phone' ? 50 : self.type == 'email' ? 254 : self.type == 'address' ? 1000 : self.type == 'url' ? 2000 : self.type == 'text' ? 4000 : 100000)",fieldPath=".length",message="the greatest length is 50 for phone, 254 for email, 1000 for address, 2000 for url, 4000 for text and 100000 for long_text"
+// +kubebuilder:validation:XValidation:rule="!has(self.length) || self.type in ['text', 'long_text', 'email', 'phone', 'url', 'rich_text', 'json', 'address']",fieldPath=".length",message="only text, long_text, rich_text, email, phone, url, json and address have a length"
+// +kubebuilder:validation:XValidation:rule="!has(self.length) || self.length <= (self.type == 'phone' ? 50 : self.type == 'email' ? 254 : self.type == 'address' ? 1000 : self.type == 'url' ? 2000 : self.type == 'text' ? 4000 : 100000)",fieldPath=".length",message="the greatest length is 50 for phone, 254 for email, 1000 for address, 2000 for url, 4000 for text and 100000 for long_text, rich_text and json"
 // +kubebuilder:validation:XValidation:rule="!has(self.precision) || self.type == 'decimal'",fieldPath=".precision",message="only a decimal has a precision; money has 20 digits and percent 9, 4 of them behind the point"
 // +kubebuilder:validation:XValidation:rule="!has(self.scale) || !(self.type in ['money', 'percent']) || self.scale <= 4",fieldPath=".scale",message="the scale of money and percent is at most 4"
 // +kubebuilder:validation:XValidation:rule="!has(self.scale) || self.type in ['decimal', 'money', 'percent']",fieldPath=".scale",message="only decimal, money and percent have a scale"
 // +kubebuilder:validation:XValidation:rule="!has(self.precision) || !has(self.scale) || self.scale <= self.precision",fieldPath=".scale",message="the scale is not larger than the precision"
 // +kubebuilder:validation:XValidation:rule="!has(self.min) || self.type in ['integer', 'decimal', 'money', 'percent']",fieldPath=".min",message="only integer, decimal, money and percent have a min"
-// +kubebuilder:validation:XValidation:rule="!has(self.max) || self.type in ['integer', 'decimal', 'money', 'percent']",fieldPath=".max",message="only integer, decimal, money and percent have a max"
+// +kubebuilder:validation:XValidation:rule="!has(self.max) || self.type in ['integer', 'decimal', 'money', 'percent', 'rating']",fieldPath=".max",message="only integer, decimal, money, percent and rating have a max"
+// +kubebuilder:validation:XValidation:rule="self.type != 'rating' || !has(self.max) || (self.max.matches('^[0-9]{1,3}$') && int(self.max) >= 2 && int(self.max) <= 100)",fieldPath=".max",message="the max of a rating is a whole number from 2 to 100"
 // +kubebuilder:validation:XValidation:rule="!has(self.min) || !has(self.max) || double(self.min) <= double(self.max)",fieldPath=".max",message="max is not smaller than min"
 // +kubebuilder:validation:XValidation:rule="!has(self.required) || !self.required || self.type != 'auto_number'",fieldPath=".required",message="an auto_number is never asked for: the database numbers the records"
-// +kubebuilder:validation:XValidation:rule="!has(self.unique) || !self.unique || !(self.type in ['long_text', 'boolean', 'multi_picklist', 'address', 'person_name', 'geo'])",fieldPath=".unique",message="a long text, a boolean, a multi_picklist and a value of parts cannot be unique"
-// +kubebuilder:validation:XValidation:rule="!has(self.indexed) || !self.indexed || !(self.type in ['long_text', 'address', 'person_name', 'geo'])",fieldPath=".indexed",message="a long text and a value of parts cannot be indexed"
-// +kubebuilder:validation:XValidation:rule="!has(self.default) || !(self.type in ['relation', 'auto_number', 'address', 'person_name', 'geo'])",fieldPath=".default",message="a relation, an auto_number and a value of parts have no default"
+// +kubebuilder:validation:XValidation:rule="!has(self.unique) || !self.unique || !(self.type in ['long_text', 'rich_text', 'json', 'boolean', 'multi_picklist', 'address', 'person_name', 'geo'])",fieldPath=".unique",message="a long_text, rich_text, json, boolean, multi_picklist and a value of parts cannot be unique"
+// +kubebuilder:validation:XValidation:rule="!has(self.indexed) || !self.indexed || !(self.type in ['long_text', 'rich_text', 'json', 'address', 'person_name', 'geo'])",fieldPath=".indexed",message="a long_text, rich_text, json and a value of parts cannot be indexed"
+// +kubebuilder:validation:XValidation:rule="!has(self.default) || !(self.type in ['relation', 'auto_number', 'json', 'address', 'person_name', 'geo'])",fieldPath=".default",message="a relation, auto_number, json and a value of parts have no default"
 type FieldSpec struct {
 	// name is what the API calls the field: lower-case letters, digits and _,
 	// starting with a letter, at most 48 characters. It may change at any time;
@@ -169,9 +180,19 @@ type FieldSpec struct {
 	// type is the kind of value: text, long_text (several lines), integer,
 	// decimal, money (in the record's currency), percent, boolean, date,
 	// datetime, picklist (one of the options), multi_picklist (any of the
-	// options), email, phone, url, address, person_name, geo, relation (one
-	// record of another object, or of the same) or auto_number (counts up by
-	// itself).
+	// options), email, phone, url, rich_text, time, duration, rating, json,
+	// address, person_name, geo, relation (one record of another object, or of
+	// the same) or auto_number (counts up by itself).
+	//
+	// A rich_text is CommonMark and stored as it is written: who shows it must
+	// take HTML inside of it for plain text, and follow no links but http, https
+	// and mailto. A time is one of the day, without a time zone: "15:04". A
+	// duration is whole seconds, from none to a hundred years: in JSON
+	// "PT1H30M", and "1h30m", "P2DT4H" (a day is 24 hours) or a number of
+	// seconds are read too; expressions reckon with its seconds. A rating is a
+	// whole number from 1 to max, which is 5 without it. A json is any JSON
+	// value, at most 16 deep; expressions see only whether there is one, and it
+	// is replaced as a whole.
 	//
 	// The values of some types have parts, each with a column of its own. In
 	// JSON such a value is an object of its parts, of which a write may name
@@ -216,8 +237,8 @@ type FieldSpec struct {
 	Default *string `json:"default,omitempty"`
 
 	// length is the greatest number of characters; a Chinese character counts
-	// as one. Without it a text has 255 (at most 4000), a long_text 32000 (at
-	// most 100000), an email 100 (254), a phone 20 (50), a url 255 (2000) and
+	// as one. Without it a text has 255 (at most 4000), a long_text or rich_text
+	// 32000 (at most 100000), a json 10000 (at most 100000), an email 100 (254), a phone 20 (50), a url 255 (2000) and
 	// the line of an address 200 (1000).
 	// +optional
 	// +kubebuilder:validation:Minimum=1
@@ -244,7 +265,8 @@ type FieldSpec struct {
 	Min Number `json:"min,omitempty"`
 
 	// max is the greatest value, in decimal notation: "100", "9999.99". For
-	// integer, decimal, money and percent.
+	// integer, decimal, money and percent, and for rating, where it is a whole
+	// number from 2 to 100.
 	// +optional
 	Max Number `json:"max,omitempty"`
 

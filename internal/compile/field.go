@@ -172,11 +172,11 @@ func misplaced(spec *crmv1.FieldSpec) []Problem {
 	}{
 		{"options", len(spec.Options) > 0, []crmv1.FieldType{crmv1.FieldPicklist, crmv1.FieldMultiPicklist}, "only a picklist or multi_picklist has options"},
 		{"target", spec.Target != "", []crmv1.FieldType{crmv1.FieldRelation}, "only a relation has a target"},
-		{"length", spec.Length != 0, []crmv1.FieldType{crmv1.FieldText, crmv1.FieldLongText, crmv1.FieldEmail, crmv1.FieldPhone, crmv1.FieldURL, crmv1.FieldAddress}, "only text, long_text, email, phone, url and address have a length"},
+		{"length", spec.Length != 0, []crmv1.FieldType{crmv1.FieldText, crmv1.FieldLongText, crmv1.FieldEmail, crmv1.FieldPhone, crmv1.FieldURL, crmv1.FieldRichText, crmv1.FieldJSON, crmv1.FieldAddress}, "only text, long_text, rich_text, email, phone, url, json and address have a length"},
 		{"precision", spec.Precision != 0, []crmv1.FieldType{crmv1.FieldDecimal}, "only a decimal has a precision of its own; money has 20 digits and percent 9, 4 of them behind the point"},
 		{"scale", spec.Scale != nil, []crmv1.FieldType{crmv1.FieldDecimal, crmv1.FieldMoney, crmv1.FieldPercent}, "only decimal, money and percent have a scale"},
 		{"min", spec.Min != "", numberTypes, "only integer, decimal, money and percent have a min"},
-		{"max", spec.Max != "", numberTypes, "only integer, decimal, money and percent have a max"},
+		{"max", spec.Max != "", append(slices.Clip(numberTypes), crmv1.FieldRating), "only integer, decimal, money, percent and rating have a max"},
 	} {
 		if setting.set && !slices.Contains(setting.types, spec.Type) {
 			problems = append(problems, Problem{Path: setting.path, Message: setting.words})

@@ -195,7 +195,7 @@ func (f MappingField) findLookup(
 		refuse("lookup", "%s has no field %q%s", target.Name, shortened(f.Lookup), didYouMean(f.Lookup, fieldNames(target)))
 		return nil, nil
 	}
-	if by.Kind() == schema.KindTexts || by.Kind() == schema.KindParts || by.Type == schema.TypeAutoNumber {
+	if by.Kind() == schema.KindTexts || by.Kind() == schema.KindParts || by.Kind() == schema.KindJSON || by.Type == schema.TypeAutoNumber {
 		refuse("lookup", "records of %s cannot be looked up by %q, which is %s", target.Name, by.Name, by.Type)
 		return nil, nil
 	}

@@ -56,9 +56,9 @@ func canonical(value any) string {
 func appendValue(dst []byte, f *schema.Field, value any) []byte {
 	switch v := value.(type) {
 	case string:
-		return schema.AppendString(dst, []byte(v))
+		return f.AppendJSON(dst, []byte(v))
 	case int64:
-		return strconv.AppendInt(dst, v, 10)
+		return f.AppendJSON(dst, strconv.AppendInt(nil, v, 10))
 	case decimal.Decimal:
 		return f.AppendJSON(dst, []byte(v.StringFixed(maxScale)))
 	case bool:

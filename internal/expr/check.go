@@ -336,6 +336,7 @@ func (c *checker) moment(e ast.Expr, name string, args []ast.Expr) node {
 // adapters read a text literal as a value of the kind that stands beside it.
 var adapters = map[schema.Kind]schema.TypeName{
 	schema.KindDate: schema.TypeDate, schema.KindTime: schema.TypeDateTime, schema.KindReference: schema.TypeRelation,
+	schema.KindClock: schema.TypeTime,
 }
 
 // adapt makes a text literal a value of a kind that is written as a text. Other nodes stay as they are.
@@ -383,6 +384,8 @@ func (c *checker) comparison(at int64, op operator, first, second ast.Expr) node
 	}
 	ordered := op != equal && op != notEqual
 	switch {
+	case left.kind() == schema.KindJSON:
+		return c.refuse(at, "of a JSON value one asks only whether it is there: has(…)")
 	case left.kind() == schema.KindTexts:
 		return c.refuse(at, "lists are not compared; ask \"…\" in the list")
 	case left.kind() == schema.KindBoolean && ordered:

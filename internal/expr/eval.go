@@ -260,7 +260,7 @@ func (v *evaluation) field(n reading) any {
 		case decimal.Decimal:
 			return number
 		}
-	case schema.KindText, schema.KindReference:
+	case schema.KindText, schema.KindReference, schema.KindClock, schema.KindJSON:
 		if text, ok := value.(string); ok {
 			if text == "" {
 				return nil

@@ -146,6 +146,7 @@ func quotient(left, right string, ofLeft, ofRight digits) string {
 var casts = map[schema.Kind]string{
 	schema.KindText: "text", schema.KindNumber: "numeric", schema.KindBoolean: "boolean",
 	schema.KindDate: "date", schema.KindTime: "timestamptz", schema.KindReference: "uuid", schema.KindTexts: "text[]",
+	schema.KindClock: "time", schema.KindJSON: "jsonb",
 }
 
 func (w *writer) literal(kind schema.Kind, value any) string {

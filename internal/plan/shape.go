@@ -91,7 +91,7 @@ func checksOf(f *schema.Field) []part {
 	}
 	for _, rule := range f.Rules() {
 		if !storageImplies(f.Storage(), rule) {
-			checks = append(checks, newPart(f.Column, string(rule.Kind), condition(f.Column, rule), describeRule(rule)))
+			checks = append(checks, newPart(f.Column, string(rule.Kind), condition(f, rule), describeRule(rule)))
 		}
 	}
 	return append(checks, checksOfWhole(f)...)
@@ -171,10 +171,13 @@ func numericDigits(storage string) (precision, scale int, ok bool) {
 }
 
 // condition is the rule in SQL. A null passes every CHECK.
-func condition(column string, rule schema.Rule) string {
-	name := schema.QuoteIdent(column)
+func condition(f *schema.Field, rule schema.Rule) string {
+	name := schema.QuoteIdent(f.Column)
 	switch rule.Kind {
 	case schema.RuleMaxLength:
+		if f.Storage() == schema.StorageJSON {
+			name += "::text"
+		}
 		return fmt.Sprintf("char_length(%s) <= %d", name, rule.Length)
 	case schema.RuleMin:
 		return fmt.Sprintf("%s >= %s", name, rule.Number)
@@ -228,7 +231,7 @@ func literal(f *schema.Field, text string) string {
 	}
 	switch v := value.(type) {
 	case string:
-		return strings.TrimSpace(schema.QuoteLiteral(v)) + "::text"
+		return strings.TrimSpace(schema.QuoteLiteral(v)) + "::" + string(f.Storage())
 	case int64:
 		return fmt.Sprintf("'%d'::bigint", v)
 	case decimal.Decimal:

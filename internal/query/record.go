@@ -172,7 +172,7 @@ func (c *Compiler) FindBy(a Access, object *schema.Object, field *schema.Field, 
 	if err := a.reading(object); err != nil {
 		return Statement{}, err
 	}
-	if own, ok := object.FieldByIdentity(field.Identity); !ok || own != field || !a.maySee(object, field) || field.Kind() == schema.KindTexts || len(field.Parts()) > 0 {
+	if own, ok := object.FieldByIdentity(field.Identity); !ok || own != field || !a.maySee(object, field) || !isFindable(field) {
 		return Statement{}, fmt.Errorf("records of %s cannot be found by %q", object.Name, field.Path())
 	}
 	texts := make([]string, 0, len(values))
@@ -198,6 +198,16 @@ func (c *Compiler) FindBy(a Access, object *schema.Object, field *schema.Field, 
 		Args:    args.Values(),
 		Columns: selected.columns,
 	}, nil
+}
+
+// isFindable says whether records are found by the field's value: one that has parts, or is a list, is no key.
+func isFindable(f *schema.Field) bool {
+	switch f.Kind() {
+	case schema.KindTexts, schema.KindParts, schema.KindJSON:
+		return false
+	default:
+		return true
+	}
 }
 
 // assignments are the columns of some fields with the places of their values, in the order of the object.

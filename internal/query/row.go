@@ -98,7 +98,7 @@ func decode(f *schema.Field, text []byte) (any, error) {
 	case schema.KindBoolean:
 		return string(text) == "t", nil
 	case schema.KindNumber:
-		if f.Type == schema.TypeInteger || f.Type == schema.TypeAutoNumber {
+		if f.Storage() == schema.StorageBigInt || f.Storage() == schema.StorageInteger {
 			return strconv.ParseInt(string(text), 10, 64)
 		}
 		return decimal.NewFromString(string(text))
@@ -111,6 +111,8 @@ func decode(f *schema.Field, text []byte) (any, error) {
 		var texts []string
 		err := json.Unmarshal(f.AppendJSON(nil, text), &texts)
 		return texts, err
+	case schema.KindJSON:
+		return schema.CanonicalJSON(text)
 	default:
 		return string(text), nil
 	}

@@ -238,6 +238,9 @@ func valueSchema(s *schema.Schema, f *schema.Field, written bool) *apiSchema {
 	if written && form.Format == "decimal" {
 		types = append(types, "number")
 	}
+	if written && form.Format == "duration" {
+		types = append(types, "integer")
+	}
 	if form.Type == "array" {
 		v.Items = text()
 	}
@@ -261,6 +264,10 @@ func valueSchema(s *schema.Schema, f *schema.Field, written bool) *apiSchema {
 		}
 	}
 	v.Type = types
+	if form.Type == "" {
+		v.Type, v.MaxLength = nil, 0
+		return v
+	}
 	if len(types) == 1 {
 		v.Type = types[0]
 	}

@@ -30,6 +30,11 @@ const (
 	TypeAddress       TypeName = "address"
 	TypePersonName    TypeName = "person_name"
 	TypeGeo           TypeName = "geo"
+	TypeRichText      TypeName = "rich_text"
+	TypeTime          TypeName = "time"
+	TypeDuration      TypeName = "duration"
+	TypeRating        TypeName = "rating"
+	TypeJSON          TypeName = "json"
 )
 
 // The types of system fields and of parts; no resource may name them.
@@ -56,6 +61,10 @@ const (
 	KindTexts Kind = "texts"
 	// KindReference is the id of a record.
 	KindReference Kind = "reference"
+	// KindClock is a time of the day.
+	KindClock Kind = "clock"
+	// KindJSON is a value of which an expression sees only whether it is there.
+	KindJSON Kind = "json"
 	// KindParts is a value that an expression reads by its parts: address.city.
 	KindParts Kind = "parts"
 )
@@ -72,7 +81,9 @@ const (
 	StorageBoolean   Storage = "boolean"
 	StorageDate      Storage = "date"
 	StorageTimestamp Storage = "timestamp with time zone"
+	StorageTime      Storage = "time without time zone"
 	StorageUUID      Storage = "uuid"
+	StorageJSON      Storage = "jsonb"
 )
 
 // NumericStorage is a number of so many digits, scale of them behind the point.
@@ -82,9 +93,11 @@ func NumericStorage(precision, scale int) Storage {
 
 // Form is the shape of a value in JSON, in the words of JSON Schema.
 type Form struct {
-	// Type is "string", "integer", "boolean", "array" (of strings) or "object" (of parts).
+	// Type is "string", "integer", "boolean", "array" (of strings) or "object" (of
+	// parts); empty for any value.
 	Type string
-	// Format is "date", "date-time", "email", "uri", "uuid", "decimal" or empty.
+	// Format is "date", "date-time", "time-local", "duration", "email", "uri",
+	// "uuid", "decimal", "commonmark" or empty.
 	Format string
 }
 
@@ -97,14 +110,17 @@ type Problem struct {
 // FieldType is one type of field: how it is stored, what holds for its values,
 // and how they are read and written. Values in Go are:
 //
-//	text, long_text, picklist, email, phone, url, currency   string
-//	integer, auto_number                                      int64
-//	decimal, money, percent                                   decimal.Decimal
-//	boolean                                                   bool
-//	date (midnight UTC), datetime                             time.Time
-//	multi_picklist, tags                                      []string
-//	relation, id                                              string, a UUID in lower case
-//	address, person_name, geo                                 none: their parts have values, see Compound
+//	text, long_text, rich_text, picklist, email, phone, url, currency   string
+//	integer, rating, auto_number                                        int64
+//	decimal, money, percent                                             decimal.Decimal
+//	boolean                                                             bool
+//	date (midnight UTC), datetime                                       time.Time
+//	time                                                                string, as PostgreSQL writes it
+//	duration                                                            int64, its seconds
+//	multi_picklist, tags                                                []string
+//	relation, id                                                        string, a UUID in lower case
+//	json                                                                string, see CanonicalJSON
+//	address, person_name, geo                                           none: their parts have values, see Compound
 //
 // An empty text is no value: it becomes nil.
 type FieldType interface {
@@ -149,6 +165,11 @@ var types = map[TypeName]FieldType{
 	TypeAddress:       addressType{},
 	TypePersonName:    personNameType{},
 	TypeGeo:           geoType{},
+	TypeRichText:      richTextType{},
+	TypeTime:          timeType{},
+	TypeDuration:      durationType{},
+	TypeRating:        ratingType{},
+	TypeJSON:          jsonType{},
 	TypeID:            idType{},
 	TypeTags:          tagsType{},
 	TypeCurrency:      currencyType{},

@@ -171,8 +171,8 @@ func trust(config *pgx.ConnConfig, rootCA string) error {
 func readText(_ context.Context, connection *pgx.Conn) error {
 	types := connection.TypeMap()
 	for _, name := range []string{
-		"bool", "bytea", "int2", "int4", "int8", "numeric", "date", "timestamptz", "uuid", "float8",
-		"_text", "_uuid", "_int8", "_numeric", "_date", "_timestamptz", "_bool", "jsonb",
+		"bool", "bytea", "int2", "int4", "int8", "numeric", "date", "time", "timestamptz", "uuid", "float8",
+		"_text", "_uuid", "_int4", "_int8", "_numeric", "_date", "_time", "_timestamptz", "_bool", "jsonb",
 	} {
 		if t, ok := types.TypeForName(name); ok {
 			types.RegisterType(&pgtype.Type{Name: t.Name, OID: t.OID, Codec: &pgtype.TextFormatOnlyCodec{Codec: t.Codec}})
