@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"github.com/kontor-crm/kontor/internal/fault"
+	"github.com/kontor-crm/kontor/internal/query"
 	"github.com/kontor-crm/kontor/internal/schema"
 )
 
@@ -29,6 +30,10 @@ type Operation struct {
 	ID string
 	// Match is the versions that the write is meant for; nil is any.
 	Match Match
+	// External is what another system calls the record: for an update or a deletion
+	// in place of ID. An upsert finds its record by it, and otherwise by Key; it and a
+	// creation give it to their record. That of a deleted record is free.
+	External *query.ExternalID
 	// Key is the name of the unique field, among Fields, by whose value an upsert
 	// finds its record.
 	Key string
@@ -79,12 +84,15 @@ func (r *Records) Batch(ctx context.Context, request BatchRequest) ([]Done, erro
 
 // entry is the operation on its way.
 func (op Operation) entry(o *schema.Object) *entry {
-	e := &entry{verb: op.Verb, id: strings.ToLower(op.ID), match: op.Match, wish: newWish()}
+	e := &entry{verb: op.Verb, id: strings.ToLower(op.ID), match: op.Match, external: op.External, wish: newWish()}
+	if op.External != nil {
+		e.unreadable = checkExternal(*op.External)
+	}
 	if op.Verb == VerbDelete {
 		return e
 	}
 	e.wish = decode(o, op.Fields)
-	if op.Key != "" {
+	if op.Key != "" && e.unreadable == nil {
 		e.key, e.unreadable = op.findKey(o)
 	}
 	return e

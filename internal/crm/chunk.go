@@ -7,6 +7,7 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/kontor-crm/kontor/internal/fault"
 	"github.com/kontor-crm/kontor/internal/query"
@@ -45,8 +46,10 @@ type entry struct {
 	id    string
 	match Match
 	// key is the unique field by whose value an upsert finds its record, or nil.
-	key  *schema.Field
-	wish *wish
+	key *schema.Field
+	// external is what another system calls the record, or nil.
+	external *query.ExternalID
+	wish     *wish
 	// unreadable says why the entry cannot even be decided, or is nil.
 	unreadable error
 
@@ -54,6 +57,8 @@ type entry struct {
 	outcome Outcome
 	problem error
 	write   *write
+	// binds says that the external id becomes the record's.
+	binds bool
 	// record and version are the record's afterwards.
 	record  string
 	version int64
@@ -121,20 +126,34 @@ func isRefusal(err error) bool {
 
 // together decides all entries and writes them in one round trip.
 func (c *chunk) together(ctx context.Context, tx Tx, known *knowledge) error {
-	var writes []*write
 	for _, e := range c.entries {
 		if err := c.decide(e, known); err != nil {
 			return err
 		}
-		if e.write != nil {
-			writes = append(writes, e.write)
-			known.remember(e.write)
-		}
+		known.remember(e)
 	}
 	if c.atomic && c.refusal() != nil {
 		return nil
 	}
-	return c.carryOut(ctx, tx, known.now, writes...)
+	return c.write(ctx, tx, known.now, c.entries...)
+}
+
+// write writes what was decided.
+func (c *chunk) write(ctx context.Context, tx Tx, at time.Time, entries ...*entry) error {
+	var writes []*write
+	bindings := map[query.ExternalID]string{}
+	for _, e := range entries {
+		if e.write != nil {
+			writes = append(writes, e.write)
+		}
+		if e.binds {
+			bindings[*e.external] = e.record
+		}
+	}
+	if err := c.carryOut(ctx, tx, at, writes...); err != nil {
+		return err
+	}
+	return c.bind(ctx, tx, c.object, bindings)
 }
 
 // oneByOne writes each entry for itself, so that only those fail that the database refuses.
@@ -154,19 +173,20 @@ func (c *chunk) oneByOne(ctx context.Context, tx Tx, known *knowledge) error {
 // attempt decides and writes one entry. It is worth another one when an upsert
 // wanted to make a record that somebody else has made meanwhile.
 func (c *chunk) attempt(ctx context.Context, tx Tx, e *entry, known *knowledge) (again bool, err error) {
-	if err := c.decide(e, known); err != nil || e.write == nil {
+	if err := c.decide(e, known); err != nil || e.write == nil && !e.binds {
 		return false, err
 	}
-	err = tx.Savepoint(ctx, func(ctx context.Context) error { return c.carryOut(ctx, tx, known.now, e.write) })
+	made := e.outcome == OutcomeCreated
+	err = tx.Savepoint(ctx, func(ctx context.Context) error { return c.write(ctx, tx, known.now, e) })
 	if err == nil {
-		known.remember(e.write)
+		known.remember(e)
 		return false, nil
 	}
 	if !isRefusal(err) {
 		return false, err
 	}
 	e.outcome, e.problem = OutcomeFailed, err
-	if e.verb != VerbUpsert || e.write.operation != query.OperationCreate || !fault.Is(err, fault.Conflict) {
+	if e.verb != VerbUpsert || !made || !fault.Is(err, fault.Conflict) {
 		return false, nil
 	}
 	if err := c.find(ctx, tx, known, e); err != nil {
@@ -177,7 +197,7 @@ func (c *chunk) attempt(ctx context.Context, tx Tx, e *entry, known *knowledge) 
 
 // decide says what becomes of an entry; its write is nil when there is nothing to write.
 func (c *chunk) decide(e *entry, known *knowledge) error {
-	e.outcome, e.problem, e.write = OutcomeFailed, nil, nil
+	e.outcome, e.problem, e.write, e.binds = OutcomeFailed, nil, nil, false
 	if e.unreadable != nil {
 		return nil
 	}
@@ -185,6 +205,7 @@ func (c *chunk) decide(e *entry, known *knowledge) error {
 	if e.problem = c.admit(e, record); e.problem != nil {
 		return nil
 	}
+	binds := e.external != nil && (record == nil || known.external[*e.external] != record.id)
 	w := &write{object: c.object, operation: query.OperationCreate}
 	f := facts{live: known.live, now: known.now}
 	if record != nil {
@@ -214,6 +235,7 @@ func (c *chunk) decide(e *entry, known *knowledge) error {
 	default:
 		e.done(OutcomeUpdated, w)
 	}
+	e.binds = binds
 	return nil
 }
 
@@ -225,10 +247,14 @@ func (e *entry) done(outcome Outcome, w *write) {
 // admit refuses an entry whose record is not there, has another version or may not go.
 func (c *chunk) admit(e *entry, record *knownRecord) error {
 	switch {
+	case record != nil && e.verb == VerbCreate:
+		return externalTaken(c.object)
 	case record != nil:
 		if err := e.match.check(record.version); err != nil {
 			return err
 		}
+	case e.external != nil && (e.verb == VerbUpdate || e.verb == VerbDelete):
+		return noExternal(c.object, *e.external)
 	case e.verb == VerbUpdate || e.verb == VerbDelete:
 		return notFound(c.object, e.id)
 	case e.match != nil:
@@ -299,6 +325,8 @@ type knowledge struct {
 	// keys are their ids by the values of the fields that entries find them by.
 	keys   map[keyValue]string
 	fields []*schema.Field
+	// external are the ids of records by what other systems call them.
+	external map[query.ExternalID]string
 }
 
 type knownRecord struct {
@@ -309,12 +337,17 @@ type knownRecord struct {
 
 func (k *knowledge) clone() *knowledge {
 	c := *k
-	c.live, c.records, c.keys = maps.Clone(k.live), maps.Clone(k.records), maps.Clone(k.keys)
+	c.live, c.records, c.keys, c.external = maps.Clone(k.live), maps.Clone(k.records), maps.Clone(k.keys), maps.Clone(k.external)
 	return &c
 }
 
 // find is the record that an entry changes, or nil.
 func (k *knowledge) find(e *entry) *knownRecord {
+	if e.external != nil {
+		if r := k.records[k.external[*e.external]]; r != nil {
+			return r
+		}
+	}
 	if key, ok := e.keyValue(); ok {
 		return k.records[k.keys[key]]
 	}
@@ -346,8 +379,15 @@ func (k *knowledge) forget(id string) {
 	}
 }
 
-// remember notes what a write leaves behind, for the entries that follow.
-func (k *knowledge) remember(w *write) {
+// remember notes what an entry leaves behind, for those that follow.
+func (k *knowledge) remember(e *entry) {
+	if e.binds {
+		k.external[*e.external] = e.record
+	}
+	w := e.write
+	if w == nil {
+		return
+	}
 	k.forget(w.id)
 	if w.operation == query.OperationDelete {
 		delete(k.live, targetKey(w.object.Identity, w.id))
@@ -364,7 +404,7 @@ func (k *knowledge) remember(w *write) {
 // gather asks the database once for each object that relations point to, once
 // for each field that is a key, and once for the records.
 func (c *chunk) gather(ctx context.Context, tx Tx) (*knowledge, error) {
-	k := &knowledge{facts: facts{now: c.now()}, records: map[string]*knownRecord{}, keys: map[keyValue]string{}}
+	k := &knowledge{facts: facts{now: c.now()}, records: map[string]*knownRecord{}, keys: map[keyValue]string{}, external: map[query.ExternalID]string{}}
 	wishes := make([]*wish, 0, len(c.entries))
 	for _, e := range c.entries {
 		if e.unreadable == nil {
@@ -384,10 +424,14 @@ func (c *chunk) gather(ctx context.Context, tx Tx) (*knowledge, error) {
 // find finds and locks the records that the entries name, all in one order.
 func (c *chunk) find(ctx context.Context, tx Tx, k *knowledge, entries ...*entry) error {
 	var ids []string
+	var external []query.ExternalID
 	values := map[*schema.Field]map[string]any{}
 	for _, e := range entries {
 		if e.unreadable != nil {
 			continue
+		}
+		if e.external != nil {
+			external = append(external, *e.external)
 		}
 		if key, ok := e.keyValue(); ok {
 			if values[e.key] == nil {
@@ -396,8 +440,16 @@ func (c *chunk) find(ctx context.Context, tx Tx, k *knowledge, entries ...*entry
 			values[e.key][key.text] = e.wish.given[e.key]
 			continue
 		}
-		if e.verb == VerbUpdate || e.verb == VerbDelete {
+		if e.external == nil && (e.verb == VerbUpdate || e.verb == VerbDelete) {
 			ids = append(ids, e.id)
+		}
+	}
+	if len(external) > 0 {
+		err := c.findExternal(ctx, tx, c.object, external, func(name query.ExternalID, id string) {
+			k.external[name], ids = id, append(ids, id)
+		})
+		if err != nil {
+			return err
 		}
 	}
 	for _, f := range k.fields {

@@ -203,7 +203,7 @@ func newFileChunk(records *Records, mapped *resolved, lines []*csvRecord, column
 	c := &fileChunk{chunk: newChunk(records, mapped.object), mapped: mapped}
 	for _, record := range lines {
 		line := &fileLine{record: record, lookups: map[*source]any{}, entry: entry{verb: VerbCreate, wish: newWish()}}
-		if mapped.key != nil {
+		if mapped.key != nil || mapped.external >= 0 {
 			line.verb, line.key = VerbUpsert, mapped.key
 		}
 		switch {
@@ -213,6 +213,7 @@ func newFileChunk(records *Records, mapped *resolved, lines []*csvRecord, column
 			line.unreadable = fault.New(fault.Invalid, "has %d columns, and the header has %d", len(record.Columns), columns)
 		default:
 			c.read(line)
+			line.external, line.unreadable = mapped.externalID(record.Columns)
 		}
 		c.lines = append(c.lines, line)
 		c.entries = append(c.entries, &line.entry)

@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"github.com/kontor-crm/kontor/internal/fault"
+	"github.com/kontor-crm/kontor/internal/query"
 	"github.com/kontor-crm/kontor/internal/schema"
 )
 
@@ -23,9 +24,21 @@ type Mapping struct {
 	// Key is the name of a unique field: a line whose record is there already changes
 	// it. Without a key every line makes a record.
 	Key string `json:"key,omitempty"`
+	// External is what another system calls the records: a line whose external id a
+	// record has changes that one, and gives it to the record that it makes or finds by
+	// the key.
+	External *MappingExternal `json:"external,omitempty"`
 	// Delimiter separates the columns; empty is a comma.
 	Delimiter string         `json:"delimiter,omitempty"`
 	Fields    []MappingField `json:"fields"`
+}
+
+// MappingExternal says where the external ids come from.
+type MappingExternal struct {
+	// System is the name of the other system.
+	System string `json:"system"`
+	// Column is the header of the column that holds the id.
+	Column string `json:"column"`
 }
 
 // MappingField says where the value of one field comes from.
@@ -74,11 +87,23 @@ type resolved struct {
 	sources []source
 	// keySource is the place of the key among the sources.
 	keySource int
+	// external is the column of the external ids; -1 for none.
+	external int
+	system   string
+}
+
+// externalID is what another system calls the record of a line; nil when the file does not say.
+func (r *resolved) externalID(columns []string) (*query.ExternalID, error) {
+	if r.external < 0 {
+		return nil, nil //nolint:nilnil // no external id is asked for
+	}
+	id := query.ExternalID{System: r.system, ID: strings.TrimSpace(columns[r.external])}
+	return &id, checkExternal(id)
 }
 
 // resolve finds the fields and columns that a mapping names, and all that is wrong with it at once.
 func (m *Mapping) resolve(s *schema.Schema, object *schema.Object, header []string) (*resolved, error) {
-	r := &resolved{object: object, keySource: -1}
+	r := &resolved{object: object, keySource: -1, external: -1}
 	var violations []fault.Violation
 	refuse := func(path, format string, args ...any) {
 		violations = append(violations, fault.Violation{Path: path, Message: fmt.Sprintf(format, args...)})
@@ -108,6 +133,13 @@ func (m *Mapping) resolve(s *schema.Schema, object *schema.Object, header []stri
 	}
 	if m.Key != "" {
 		r.findKey(m.Key, refuse)
+	}
+	if m.External != nil {
+		r.system = m.External.System
+		r.external = findColumn(header, m.External.Column, "external.column", refuse)
+		for _, v := range (query.ExternalID{System: m.External.System, ID: "x"}).Check() {
+			refuse("external."+v.Path, "%s", v.Message)
+		}
 	}
 	if len(violations) > 0 {
 		return nil, fault.Refuse(violations...)
@@ -155,13 +187,7 @@ func (f MappingField) resolve(s *schema.Schema, object *schema.Object, header []
 	case (f.Column == "") == (f.Value == nil):
 		refuse("column", "either a column or a value is needed")
 	case f.Column != "":
-		src.column = slices.Index(header, f.Column)
-		switch {
-		case src.column < 0:
-			refuse("column", "the file has no column %q; it has %s", shortened(f.Column), columnList(header))
-		case slices.Contains(header[src.column+1:], f.Column):
-			refuse("column", "the file has two columns %q", shortened(f.Column))
-		}
+		src.column = findColumn(header, f.Column, "column", refuse)
 	}
 	if f.Lookup != "" && field != nil {
 		src.target, src.by = f.findLookup(s, field, refuse)
@@ -200,6 +226,18 @@ func (f MappingField) findLookup(
 		return nil, nil
 	}
 	return target, by
+}
+
+// findColumn is the place of the column in the file, -1 when there is none.
+func findColumn(header []string, name, path string, refuse func(path, format string, args ...any)) int {
+	column := slices.Index(header, name)
+	switch {
+	case column < 0:
+		refuse(path, "the file has no column %q; it has %s", shortened(name), columnList(header))
+	case slices.Contains(header[column+1:], name):
+		refuse(path, "the file has two columns %q", shortened(name))
+	}
+	return column
 }
 
 func columnList(header []string) string {

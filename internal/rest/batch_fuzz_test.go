@@ -38,7 +38,7 @@ func FuzzBatchBodyIsReadOrRefused(f *testing.F) {
 			t.Fatalf("%q: %d operations", body, n)
 		}
 		for _, op := range request.Operations {
-			if (op.Verb == crm.VerbUpdate || op.Verb == crm.VerbDelete) == (op.ID == "") || (op.Verb == crm.VerbDelete) == (op.Fields != nil) {
+			if (op.Verb == crm.VerbUpdate || op.Verb == crm.VerbDelete) == (op.ID == "" && op.External == nil) || (op.Verb == crm.VerbDelete) == (op.Fields != nil) {
 				t.Fatalf("%q: %+v", body, op)
 			}
 		}

@@ -381,11 +381,29 @@ func (b objectCalls) single() {
 	})
 	remove.Parameters = []apiParameter{id, ifMatch}
 	b.document.Paths[b.path()+"/{id}"] = apiPath{"get": get, "patch": change, "delete": remove}
+	b.external(id, get.Parameters[1])
 	restore := b.operation("restore", "bring a deleted one back", map[string]*apiResponse{
 		"200": b.record("The record."), "404": responseRef("notFound"), "409": responseRef("conflict"), "412": responseRef("stale"),
 	})
 	restore.Parameters = []apiParameter{id, ifMatch}
 	b.document.Paths[b.path()+"/{id}/restore"] = apiPath{"post": restore}
+}
+
+// external adds the calls about what other systems call a record.
+func (b objectCalls) external(id, fields apiParameter) {
+	place := func(name string) apiParameter {
+		return apiParameter{Name: name, In: "path", Required: true, Schema: text()}
+	}
+	get := b.operation("getExternal", "read the one that another system calls so", map[string]*apiResponse{"200": b.record("The record."), "404": responseRef("notFound")})
+	get.Parameters = []apiParameter{place("system"), place("external"), fields}
+	b.document.Paths[b.path()+"/external/{system}/{external}"] = apiPath{"get": get}
+	list := b.operation("listExternal", "what other systems call one", map[string]*apiResponse{
+		"200": {Description: "The ids.", Content: jsonOf(closed(map[string]*apiSchema{
+			"items": listOf(closed(map[string]*apiSchema{"system": text(), "id": text()}, "system", "id")),
+		}, "items"))}, "404": responseRef("notFound"),
+	})
+	list.Parameters = []apiParameter{id}
+	b.document.Paths[b.path()+"/{id}/external"] = apiPath{"get": list}
 }
 
 func (b objectCalls) move(p *schema.Pipeline) {
@@ -406,6 +424,8 @@ func (b objectCalls) move(p *schema.Pipeline) {
 func (b objectCalls) batch() {
 	id := &apiSchema{Type: "string", Format: "uuid"}
 	version := &apiSchema{Type: "integer", Minimum: "1", Description: "Only when the record has this version."}
+	external := closed(map[string]*apiSchema{"system": text(), "id": text()}, "system", "id")
+	external.Description = "What another system calls the record."
 	operation := func(verb crm.Verb, fields string, parts map[string]*apiSchema, required ...string) *apiSchema {
 		parts["op"] = &apiSchema{Type: "string", Enum: []any{string(verb)}}
 		required = append(required, "op")
@@ -416,12 +436,12 @@ func (b objectCalls) batch() {
 		return closed(parts, required...)
 	}
 	operations := listOf(&apiSchema{OneOf: []*apiSchema{
-		operation(crm.VerbCreate, "new", map[string]*apiSchema{}),
-		operation(crm.VerbUpdate, "change", map[string]*apiSchema{"id": id, "version": version}, "id"),
+		operation(crm.VerbCreate, "new", map[string]*apiSchema{"external": external}),
+		operation(crm.VerbUpdate, "change", map[string]*apiSchema{"id": id, "external": external, "version": version}),
 		operation(crm.VerbUpsert, "change", map[string]*apiSchema{
-			"key": {Type: "string", Description: "The unique field that finds the record."}, "version": version,
-		}, "key"),
-		operation(crm.VerbDelete, "", map[string]*apiSchema{"id": id, "version": version}, "id"),
+			"key": {Type: "string", Description: "The unique field that finds the record."}, "external": external, "version": version,
+		}),
+		operation(crm.VerbDelete, "", map[string]*apiSchema{"id": id, "external": external, "version": version}),
 	}})
 	operations.MinItems, operations.MaxItems = 1, crm.MaxBatch
 	operations.Description = "They are done in order; a later one sees what an earlier one has done."

@@ -11,6 +11,22 @@ import (
 
 // getRecord answers one record, with the fields that the parameter "fields" names.
 func getRecord(ctx context.Context, c *call, model *tenancy.Model) (*answer, error) {
+	fields, err := c.fields()
+	if err != nil {
+		return nil, err
+	}
+	record, err := c.records(model, channelAPI).Get(ctx, c.PathValue("object"), c.PathValue("id"), fields)
+	if err != nil {
+		return nil, err
+	}
+	if tag := etag(record.Version); record.Version > 0 && len(fields) == 0 && c.Header.Get("If-None-Match") == tag {
+		return &answer{status: http.StatusNotModified, header: http.Header{"Etag": {tag}}}, nil
+	}
+	return oneRecord(http.StatusOK, record), nil
+}
+
+// fields are those that the parameter of that name asks for, the only one that a record has.
+func (c *call) fields() ([]string, error) {
 	values, err := url.ParseQuery(c.URL.RawQuery)
 	if err != nil {
 		return nil, fault.Wrap(fault.Malformed, err, "the query string cannot be read")
@@ -27,12 +43,5 @@ func getRecord(ctx context.Context, c *call, model *tenancy.Model) (*answer, err
 	if err := readNames(map[string]any{"fields": values.Get("fields")}, "fields", &fields); err != nil {
 		return nil, err
 	}
-	record, err := c.records(model, channelAPI).Get(ctx, c.PathValue("object"), c.PathValue("id"), fields)
-	if err != nil {
-		return nil, err
-	}
-	if tag := etag(record.Version); record.Version > 0 && len(fields) == 0 && c.Header.Get("If-None-Match") == tag {
-		return &answer{status: http.StatusNotModified, header: http.Header{"Etag": {tag}}}, nil
-	}
-	return oneRecord(http.StatusOK, record), nil
+	return fields, nil
 }

@@ -11,6 +11,7 @@ import (
 
 	"github.com/kontor-crm/kontor/internal/crm"
 	"github.com/kontor-crm/kontor/internal/fault"
+	"github.com/kontor-crm/kontor/internal/query"
 	"github.com/kontor-crm/kontor/internal/tenancy"
 )
 
@@ -117,10 +118,10 @@ func (r *batchReader) fault() error {
 
 // operationParts are what an operation of each kind is made of; false is what it may lack.
 var operationParts = map[crm.Verb]map[string]bool{
-	crm.VerbCreate: {"fields": true},
-	crm.VerbUpdate: {"id": true, "version": false, "fields": true},
-	crm.VerbUpsert: {"key": true, "version": false, "fields": true},
-	crm.VerbDelete: {"id": true, "version": false},
+	crm.VerbCreate: {"external": false, "fields": true},
+	crm.VerbUpdate: {"id": false, "external": false, "version": false, "fields": true},
+	crm.VerbUpsert: {"key": false, "external": false, "version": false, "fields": true},
+	crm.VerbDelete: {"id": false, "external": false, "version": false},
 }
 
 func (r *batchReader) operation(path string, value any) crm.Operation {
@@ -147,7 +148,19 @@ func (r *batchReader) operation(path string, value any) crm.Operation {
 			r.refuse(path+"."+name, "is required")
 		}
 	}
+	switch op.Verb {
+	case crm.VerbUpdate, crm.VerbDelete:
+		if (given["id"] == nil) == (given["external"] == nil) {
+			r.refuse(path+".id", "is required, or external in its place")
+		}
+	case crm.VerbUpsert:
+		if given["key"] == nil && given["external"] == nil {
+			r.refuse(path+".key", "is required, or external")
+		}
+	case crm.VerbCreate:
+	}
 	op.ID, op.Key = r.text(path, given, "id"), r.text(path, given, "key")
+	op.External = r.external(path+".external", given["external"])
 	op.Match = r.version(path+".version", given["version"])
 	if fields := given["fields"]; fields != nil {
 		if op.Fields, isObject = fields.(map[string]any); !isObject {
@@ -163,6 +176,18 @@ func (r *batchReader) text(path string, given map[string]any, name string) strin
 		r.refuse(path+"."+name, "must be a text")
 	}
 	return text
+}
+
+func (r *batchReader) external(path string, value any) *query.ExternalID {
+	if value == nil {
+		return nil
+	}
+	given, isObject := value.(map[string]any)
+	if !isObject || len(given) != 2 || given["system"] == nil || given["id"] == nil {
+		r.refuse(path, "must be an object of system and id")
+		return nil
+	}
+	return &query.ExternalID{System: r.text(path, given, "system"), ID: r.text(path, given, "id")}
 }
 
 func (r *batchReader) version(path string, value any) crm.Match {

@@ -17,6 +17,8 @@ func routes(o Options) *http.ServeMux {
 	mux.Handle("POST /api/v1/records/{object}/query", d.reading(queryRecords))
 	mux.Handle("POST /api/v1/records/{object}", d.writing(createRecord))
 	mux.Handle("GET /api/v1/records/{object}/{id}", d.reading(getRecord))
+	mux.Handle("GET /api/v1/records/{object}/{id}/external", d.reading(listExternal))
+	mux.Handle("GET /api/v1/records/{object}/external/{system}/{external}", d.reading(getExternal))
 	mux.Handle("PATCH /api/v1/records/{object}/{id}", d.writing(patchRecord))
 	mux.Handle("DELETE /api/v1/records/{object}/{id}", d.writing(deleteRecord))
 	mux.Handle("POST /api/v1/records/{object}/{id}/move", d.writing(moveRecord))
