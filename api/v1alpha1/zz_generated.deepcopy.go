@@ -609,6 +609,11 @@ func (in *FieldSpec) DeepCopyInto(out *FieldSpec) {
 			(*out)[key] = val
 		}
 	}
+	if in.Searchable != nil {
+		in, out := &in.Searchable, &out.Searchable
+		*out = new(bool)
+		**out = **in
+	}
 	if in.Default != nil {
 		in, out := &in.Default, &out.Default
 		*out = new(string)

@@ -285,6 +285,10 @@ func TestBadResourcesAreRefusedWithPathAndReason(t *testing.T) {
 			field("tier", "object: customer, type: text, options: [{key: a}]"),
 			refused{Ref{KindField, "tier"}, crmv1.ReasonInvalid, "spec.options", `only a picklist or multi_picklist has options`},
 		},
+		"a number that is to be searched": {
+			field("tier", "object: customer, type: integer, searchable: true"),
+			refused{Ref{KindField, "tier"}, crmv1.ReasonInvalid, "spec.searchable", `only text, long_text, email, phone, url, address and person_name can be searched`},
+		},
 		"a type that does not exist": {
 			field("tier", "object: customer, type: blob"),
 			refused{Ref{KindField, "tier"}, crmv1.ReasonInvalid, "spec.type", `"blob" is not a field type`},

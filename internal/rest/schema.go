@@ -49,6 +49,7 @@ type fieldDescription struct {
 	ReadOnly    bool                `json:"readOnly"`
 	Required    bool                `json:"required"`
 	Unique      bool                `json:"unique"`
+	Searchable  bool                `json:"searchable"`
 	Default     *string             `json:"default,omitempty"`
 	Length      int                 `json:"length,omitempty"`
 	Precision   int                 `json:"precision,omitempty"`
@@ -164,7 +165,9 @@ func (d describer) object(o *schema.Object) objectDescription {
 		Custom: o.Custom, Title: o.TitleField().Name, Fields: []fieldDescription{},
 	}
 	for _, f := range o.AllFields() {
-		described.Fields = append(described.Fields, d.field(f))
+		field := d.field(f)
+		field.Searchable = o.IsSearchable(f)
+		described.Fields = append(described.Fields, field)
 	}
 	return described
 }

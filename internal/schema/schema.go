@@ -117,6 +117,8 @@ type Field struct {
 	Unique bool `json:"unique,omitempty"`
 	// Indexed asks for an index on the column.
 	Indexed bool `json:"indexed,omitempty"`
+	// Searchable says whether search finds a record by the value; nil is the default, see IsSearchable.
+	Searchable *bool `json:"searchable,omitempty"`
 	// Default is the text form of the value of a new record that gives none; nil is none.
 	Default *string `json:"default,omitempty"`
 	// Length is the longest text, in characters; 0 is the type's own.
