@@ -25,10 +25,22 @@ func liveOf(s *schema.Schema, withRows ...string) *Live {
 			}
 		}
 		live.Tables[o.Table] = t
+		if o.IsSearched() {
+			live.Tables[o.SearchTable()] = searchTableOf(o)
+		}
 		live.Views[sh.view.name] = sh.view.comment
 	}
 	for _, table := range withRows {
 		live.Tables[table].HasRows = true
 	}
 	return live
+}
+
+// searchTableOf is the table of search of an object.
+func searchTableOf(o *schema.Object) *Table {
+	t := &Table{Columns: map[string]Column{}, Indexes: map[string]Index{searchIndex(o).name: {Valid: true}}}
+	for _, c := range searchColumns {
+		t.Columns[c.name] = Column{Type: c.storage}
+	}
+	return t
 }

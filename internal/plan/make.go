@@ -32,6 +32,7 @@ func Make(applied, wanted *schema.Schema, live *Live, policy Policy) *Plan {
 	m := &maker{plan: p, applied: applied, wanted: wanted, live: live, policy: policy, had: knownParts(applied)}
 	for _, o := range wanted.Objects {
 		m.planObject(o)
+		m.planSearch(o)
 	}
 	m.planViews()
 	m.planMeaning()

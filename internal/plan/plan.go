@@ -39,6 +39,7 @@ const (
 	AddRelation     Kind = "AddRelation"
 	DropRelation    Kind = "DropRelation"
 	AddIndex        Kind = "AddIndex"
+	AddSearch       Kind = "AddSearch"
 	DropIndex       Kind = "DropIndex"
 	DropView        Kind = "DropView"
 	AddView         Kind = "AddView"

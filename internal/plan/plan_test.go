@@ -189,6 +189,20 @@ func TestPlans(t *testing.T) {
 			name: "drift is healed", rows: []string{"customer"}, applied: form{with("tier", schema.TypeText)},
 			wanted: form{with("tier", schema.TypeText)}, lose: loseThings, policy: Policy{HealDrift: true},
 		},
+		{
+			name: "search follows the searchable fields", rows: []string{"customer"}, applied: form{titled},
+			wanted: form{titled, with("mail", schema.TypeEmail), edit("user", "name", func(f *schema.Field) { f.Searchable = new(false) })},
+		},
+		{
+			name: "search is made anew where it is broken", rows: []string{"customer", "opportunity"}, applied: form{titled}, wanted: form{titled},
+			lose: func(l *Live) {
+				l.Tables["customer__search"].Columns["tokens"] = Column{Type: "text"}
+				for name := range l.Tables["opportunity__search"].Indexes {
+					l.Tables["opportunity__search"].Indexes[name] = Index{Valid: false}
+				}
+				delete(l.Tables, "user__search")
+			},
+		},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
@@ -207,6 +221,13 @@ func TestPlans(t *testing.T) {
 			}
 			golden(t, strings.ReplaceAll(c.name, " ", "_"), got)
 		})
+	}
+}
+
+// titled makes the records of all objects findable by their names.
+func titled(s *schema.Schema) {
+	for _, o := range s.Objects {
+		o.Title = "name"
 	}
 }
 

@@ -35,7 +35,7 @@ func rights(database string) []string {
 		"GRANT SELECT ON " + platform("applied_schema") + " TO " + app,
 		"GRANT SELECT, INSERT ON " + platform("history") + " TO " + app,
 		"GRANT SELECT, INSERT, UPDATE ON " + platform("credential") + " TO " + app,
-		"GRANT SELECT, INSERT, UPDATE, DELETE ON " + platform("session", "outbox", "lease", "job", "file", "file_chunk", "external_id") + " TO " + app,
+		"GRANT SELECT, INSERT, UPDATE, DELETE ON " + platform("session", "outbox", "lease", schema.SearchStateTable, "job", "file", "file_chunk", "external_id") + " TO " + app,
 
 		"GRANT USAGE ON SCHEMA " + reporting + " TO " + bi,
 		"GRANT SELECT ON ALL TABLES IN SCHEMA " + reporting + " TO " + bi,
