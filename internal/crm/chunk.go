@@ -469,7 +469,7 @@ func (c *chunk) find(ctx context.Context, tx Tx, k *knowledge, entries ...*entry
 
 func (c *chunk) lockMany(ctx context.Context, tx Tx, k *knowledge, ids []string) error {
 	slices.Sort(ids)
-	statement, err := c.Compiler.LockMany(c.Actor.Access(), c.object, slices.Compact(ids))
+	statement, err := c.Compiler.LockMany(c.access(), c.object, slices.Compact(ids))
 	if err != nil {
 		return err
 	}

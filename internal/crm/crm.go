@@ -63,6 +63,11 @@ type Records struct {
 	NewID func() (string, error)
 }
 
+// access is what the actor may see and do, with who asks and when.
+func (r *Records) access() query.Access {
+	return r.Actor.Access().Asking(r.Actor.Principal.UserID, r.now())
+}
+
 // Record is one record as JSON.
 type Record struct {
 	ID      string

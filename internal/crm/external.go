@@ -27,7 +27,7 @@ func (r *Records) GetExternal(ctx context.Context, object string, id query.Exter
 	if len(id.Check()) > 0 { // nothing can have it
 		return nil, noExternal(o, id)
 	}
-	statement, err := r.Compiler.GetExternal(r.Actor.Access(), o, id, fields)
+	statement, err := r.Compiler.GetExternal(r.access(), o, id, fields)
 	if err != nil {
 		return nil, err
 	}
@@ -56,7 +56,7 @@ func (r *Records) ExternalIDs(ctx context.Context, object, id string) ([]query.E
 	if err != nil {
 		return nil, err
 	}
-	statement, err := r.Compiler.ExternalIDs(r.Actor.Access(), o, id)
+	statement, err := r.Compiler.ExternalIDs(r.access(), o, id)
 	if err != nil {
 		return nil, err
 	}
@@ -76,7 +76,7 @@ func (r *Records) ExternalIDs(ctx context.Context, object, id string) ([]query.E
 
 // findExternal gives the ids of the live records that have the external ids.
 func (r *Records) findExternal(ctx context.Context, tx Tx, o *schema.Object, ids []query.ExternalID, found func(query.ExternalID, string)) error {
-	statement, err := r.Compiler.FindExternal(r.Actor.Access(), o, ids)
+	statement, err := r.Compiler.FindExternal(r.access(), o, ids)
 	if err != nil {
 		return err
 	}
@@ -91,7 +91,7 @@ func (r *Records) bind(ctx context.Context, tx Tx, o *schema.Object, bindings ma
 	if len(bindings) == 0 {
 		return nil
 	}
-	statement, err := r.Compiler.Bind(r.Actor.Access(), o, bindings)
+	statement, err := r.Compiler.Bind(r.access(), o, bindings)
 	if err != nil {
 		return err
 	}

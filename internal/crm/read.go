@@ -33,7 +33,7 @@ var errPageFull = errors.New("the page is full")
 // List is a page of an object's records. It may be shorter than the limit when the
 // records are long; Next tells whether there are more.
 func (r *Records) List(ctx context.Context, request query.ListRequest) (*Page, error) {
-	list, err := r.Compiler.List(r.Actor.Access(), request)
+	list, err := r.Compiler.List(r.access(), request)
 	if err != nil {
 		return nil, err
 	}
@@ -107,7 +107,7 @@ func (r *Records) Get(ctx context.Context, object, id string, fields []string) (
 	if err != nil {
 		return nil, err
 	}
-	statement, err := r.Compiler.Get(r.Actor.Access(), o, id, fields)
+	statement, err := r.Compiler.Get(r.access(), o, id, fields)
 	if err != nil {
 		return nil, err
 	}

@@ -66,7 +66,7 @@ func (r *Records) carryOut(ctx context.Context, tx Tx, at time.Time, writes ...*
 }
 
 func (r *Records) statement(w *write, at time.Time) (query.Statement, error) {
-	access, by := r.Actor.Access(), r.Actor.Principal.UserID
+	access, by := r.access(), r.Actor.Principal.UserID
 	switch w.operation {
 	case query.OperationCreate:
 		return r.Compiler.Insert(access, w.object, w.id, w.changed, by, at)
@@ -105,7 +105,7 @@ func (l *locked) record(id string) *Record {
 
 // lock reads the record and keeps it from changing; without it the fault is NotFound.
 func (r *Records) lock(ctx context.Context, tx Tx, object *schema.Object, id string) (*locked, error) {
-	statement, err := r.Compiler.Lock(r.Actor.Access(), object, id)
+	statement, err := r.Compiler.Lock(r.access(), object, id)
 	if err != nil {
 		return nil, err
 	}
@@ -118,7 +118,7 @@ func (r *Records) lock(ctx context.Context, tx Tx, object *schema.Object, id str
 
 // lockDeleted is lock for a record that is deleted; one that is not is a Conflict.
 func (r *Records) lockDeleted(ctx context.Context, tx Tx, object *schema.Object, id string) (*locked, error) {
-	statement, err := r.Compiler.LockDeleted(r.Actor.Access(), object, id)
+	statement, err := r.Compiler.LockDeleted(r.access(), object, id)
 	if err != nil {
 		return nil, err
 	}
@@ -173,7 +173,7 @@ func (r *Records) liveTargets(ctx context.Context, tx Tx, known targets, wishes 
 func (r *Records) findBy(
 	ctx context.Context, tx Tx, object *schema.Object, field *schema.Field, values []any, found func(id string, value any),
 ) error {
-	statement, err := r.Compiler.FindBy(r.Actor.Access(), object, field, values)
+	statement, err := r.Compiler.FindBy(r.access(), object, field, values)
 	if err != nil {
 		return err
 	}

@@ -207,7 +207,7 @@ func (c *checker) operation(e ast.Expr, name string, args []ast.Expr) node {
 		return c.comparison(e.ID(), op, args[0], args[1])
 	}
 	if op, ok := calculations[name]; ok && len(args) == 2 {
-		return c.arithmetic(e.ID(), op, args[0], args[1])
+		return c.calculation(e.ID(), op, args[0], args[1])
 	}
 	switch {
 	case name == operators.In && len(args) == 2:
@@ -224,58 +224,22 @@ func (c *checker) operation(e ast.Expr, name string, args []ast.Expr) node {
 		}
 		return nil
 	case name == operators.Negate && len(args) == 1:
-		if of := c.operand(args[0], "the sign - stands before numbers"); of != nil {
-			return minus{of: of}
+		of := c.check(args[0])
+		if of == nil {
+			return nil
 		}
-		return nil
+		if k := of.kind(); k != schema.KindNumber && k != kindDuration {
+			return c.refuse(args[0].ID(), "the sign - stands before numbers and durations, and this is %s", kindWords[k])
+		}
+		return minus{of: of}
 	case name == operators.Conditional && len(args) == 3:
 		return c.choice(e.ID(), args)
-	case name == operators.Modulo:
-		return c.refuse(e.ID(), "the remainder %% is not offered")
+	case name == operators.Modulo && len(args) == 2:
+		return c.remainder(e.ID(), args[0], args[1])
 	case name == operators.Index, name == operators.OptIndex:
 		return c.refuse(e.ID(), "values cannot be indexed with []")
 	}
 	return c.function(e, name, args)
-}
-
-func (c *checker) function(e ast.Expr, name string, args []ast.Expr) node {
-	switch name {
-	case "size", "has":
-		if len(args) != 1 {
-			return c.refuse(e.ID(), "%s takes one value", name)
-		}
-		if name == "size" {
-			return c.size(e.ID(), args[0])
-		}
-		if of := c.value(args[0]); of != nil {
-			return presence{of: of}
-		}
-		return nil
-	case "date", "timestamp":
-		return c.moment(e, name, args)
-	case "matches", "startsWith", "contains", "endsWith":
-		return c.refuse(e.ID(), "%s is written behind its text: name.%s(\"…\")", name, name)
-	}
-	return c.refuse(e.ID(), "there is no function %q; the functions are size, has, date and timestamp", name)
-}
-
-func (c *checker) method(e ast.Expr, target node, name string, args []ast.Expr) node {
-	how, ok := matchers[name]
-	switch {
-	case name == "size" && len(args) == 0:
-		return c.count(e.ID(), target)
-	case name == "matches":
-		return c.refuse(e.ID(), "matches is not offered, because the database reads regular expressions in another way; use startsWith, endsWith or contains")
-	case !ok:
-		return c.refuse(e.ID(), "there is no method %q; the methods of a text are startsWith, endsWith, contains and size", name)
-	case len(args) != 1:
-		return c.refuse(e.ID(), "%s takes one text", name)
-	}
-	text, part := c.asText(e.AsCall().Target().ID(), target, name), c.asText(args[0].ID(), c.check(args[0]), name)
-	if text == nil || part == nil {
-		return nil
-	}
-	return matching{how: how, text: text, part: part}
 }
 
 // asText is a text that is not the literal null.
@@ -314,23 +278,53 @@ func (c *checker) count(at int64, n node) node {
 	return counting{of: n}
 }
 
-// moment reads date("…") and timestamp("…"), which take literals only.
+// moment reads date("…"), timestamp("…") and duration("…"), and takes the day of a time.
 func (c *checker) moment(e ast.Expr, name string, args []ast.Expr) node {
-	if len(args) != 1 || args[0].Kind() != ast.LiteralKind {
-		return c.refuse(e.ID(), "%s takes one text literal: date(\"2026-01-31\"), timestamp(\"2026-01-31T00:00:00Z\")", name)
+	usage := map[string]string{
+		"date": `"2026-01-31"`, "timestamp": `"2026-01-31T00:00:00Z"`, "duration": `"1h30m"`,
+	}[name]
+	if len(args) != 1 {
+		return c.refuse(e.ID(), "%s takes one value: %s(%s)", name, name, usage)
+	}
+	if args[0].Kind() != ast.LiteralKind {
+		return c.dayOf(e.ID(), name, usage, args[0])
 	}
 	n, ok := c.literal(args[0]).(literal)
 	if !ok {
 		return nil
 	}
-	kind := schema.KindDate
-	if name == "timestamp" {
-		kind = schema.KindTime
+	switch {
+	case n.of != schema.KindText:
+		return c.refuse(args[0].ID(), "%s takes a text: %s(%s)", name, name, usage)
+	case name == "date":
+		return c.adapt(n, schema.KindDate)
+	case name == "timestamp":
+		return c.adapt(n, schema.KindTime)
 	}
-	if n.of != schema.KindText {
-		return c.refuse(args[0].ID(), "%s takes one text literal: date(\"2026-01-31\"), timestamp(\"2026-01-31T00:00:00Z\")", name)
+	text, _ := n.value.(string)
+	seconds, ok := parseDuration(text)
+	if !ok {
+		return c.refuse(args[0].ID(), "%.60q must be a duration in hours, minutes and seconds, written 1h30m", text)
 	}
-	return c.adapt(n, kind)
+	return literal{of: kindDuration, value: seconds, at: n.at}
+}
+
+// dayOf is date of what is no literal.
+func (c *checker) dayOf(at int64, name, usage string, arg ast.Expr) node {
+	of := c.check(arg)
+	switch {
+	case of == nil:
+		return nil
+	case name == "timestamp" && of.kind() == schema.KindDate:
+		return c.refuse(at, "a date does not become a time, as not every day of every time zone begins at the same hour; compare date(…) of the time with it")
+	case name != "date":
+		return c.refuse(at, "%s takes one text literal: %s(%s)", name, name, usage)
+	case of.kind() == schema.KindTime:
+		return call{of: dayIn, operands: []node{of}}
+	case of.kind() == schema.KindDate:
+		return of
+	}
+	return c.refuse(at, "date takes a time or a text literal, and this is %s", kindWords[of.kind()])
 }
 
 // adapters read a text literal as a value of the kind that stands beside it.
@@ -364,6 +358,10 @@ func (c *checker) pair(at int64, left, right node, verb string) (node, node, boo
 		return nil, nil, false
 	}
 	l, r := left.kind(), right.kind()
+	if l == schema.KindDate && r == schema.KindTime || l == schema.KindTime && r == schema.KindDate {
+		c.refuse(at, "cannot %s %s with %s; date(…) is the day of a time", verb, kindWords[l], kindWords[r])
+		return nil, nil, false
+	}
 	if l != r && l != kindNull && r != kindNull {
 		c.refuse(at, "cannot %s %s with %s", verb, kindWords[l], kindWords[r])
 		return nil, nil, false
@@ -413,19 +411,6 @@ func (c *checker) operand(e ast.Expr, rule string) node {
 	}
 	if n.kind() != schema.KindNumber {
 		return c.refuse(e.ID(), "%s, and this is %s", rule, kindWords[n.kind()])
-	}
-	return n
-}
-
-func (c *checker) arithmetic(at int64, op operator, first, second ast.Expr) node {
-	const rule = "one calculates with numbers"
-	left, right := c.operand(first, rule), c.operand(second, rule)
-	if left == nil || right == nil {
-		return nil
-	}
-	n := arithmetic{op: op, left: left, right: right}
-	if digitsOf(n).tooMany() {
-		return c.refuse(at, "the result may have more than %d digits before or behind its point", maxDigits)
 	}
 	return n
 }
@@ -498,7 +483,7 @@ func (c *checker) membership(at int64, of node, elements []ast.Expr) node {
 func isLiteral(e ast.Expr) bool {
 	if e.Kind() == ast.CallKind {
 		name := e.AsCall().FunctionName()
-		return !e.AsCall().IsMemberFunction() && (name == "date" || name == "timestamp")
+		return !e.AsCall().IsMemberFunction() && (name == "date" || name == "timestamp" || name == "duration")
 	}
 	return e.Kind() == ast.LiteralKind
 }

@@ -47,6 +47,8 @@ func (v *evaluation) value(n node) any {
 		return v.related(n)
 	case aggregate:
 		return v.aggregate(n)
+	case call:
+		return v.call(n)
 	case arithmetic:
 		return v.arithmetic(n)
 	case minus:
@@ -100,6 +102,17 @@ func (v *evaluation) truth(n node) bool {
 		yes, _ := v.value(n).(bool)
 		return yes
 	}
+}
+
+func (v *evaluation) call(n call) any {
+	operands := make([]any, len(n.operands))
+	for i, operand := range n.operands {
+		operands[i] = v.value(operand)
+		if operands[i] == nil && !n.of.lenient {
+			return nil
+		}
+	}
+	return n.of.eval(v.context, operands)
 }
 
 func (v *evaluation) comparison(n comparison) bool {

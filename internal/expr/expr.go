@@ -6,18 +6,41 @@
 // What the language means where CEL leaves it open, in both backends:
 //
 //   - Every number is one exact decimal. A quotient is rounded to sixteen
-//     digits behind the point, half away from zero; division by zero is null.
+//     digits behind the point, half away from zero; division by zero is null, and
+//     so is the remainder %, which is of whole numbers and has the sign of the
+//     dividend. round, too, rounds half away from zero.
 //   - Every field may be null. A null operand makes the result of arithmetic and
-//     of size null; every comparison and test is true or false, never null.
+//     of functions null; every comparison and test is true or false, never null.
 //     == and != take null as a value of its own; to <, startsWith and the like
 //     null is no match. A boolean that is null counts as false wherever a
-//     condition stands: in && || ! ?: and as the whole of a condition.
-//   - An empty text is no value: "" is another way to write null.
-//   - Texts compare by code point; size counts code points.
+//     condition stands: in && || ! ?: and as the whole of a condition. min and max
+//     of several values leave nulls aside.
+//   - An empty text is no value: "" is another way to write null. So name + null
+//     is name, and a trim or replace that leaves nothing is null.
+//   - Texts compare by code point; size, substring and replace count code points.
+//     lowerAscii and upperAscii change the letters A to Z alone, as what lower
+//     case is elsewhere depends on the database's locale. matches is not offered,
+//     as Go and PostgreSQL read regular expressions differently.
 //   - A text literal beside a date, a time or a reference is read as one.
+//   - customer.name is the name of the record that customer points to, and null
+//     when that was deleted; customer == null asks for the pointer alone.
+//   - A relation's inverse is the list of live records that point to one:
+//     lines.filter(x, x.free).size(), lines.map(x, x.price).sum(), also min, max,
+//     avg, exists, exists_one and all. A sum of nothing is 0; min, max and avg of
+//     nothing are null, and nulls are left aside.
+//   - now() is the moment of the request, today() its day in the organisation's
+//     time zone, date(t) the day of a time there; getFullYear, getMonth (from 0),
+//     getDate, getDayOfWeek (Sunday is 0) and the others of CEL read a time there.
+//   - A difference of dates is a number of days, one of times a duration; a
+//     date or time is moved by one: close_date + days(3), now() - duration("36h").
+//     A date moves by whole days, without the rest. Outside of the years 1 to 9999
+//     the result is null. getHours, getMinutes and getSeconds count a duration.
+//   - user() is the id of who asks, and user().name a field of theirs.
 package expr
 
 import (
+	"time"
+
 	"github.com/kontor-crm/kontor/internal/fault"
 	"github.com/kontor-crm/kontor/internal/schema"
 )
@@ -68,6 +91,13 @@ type Related interface {
 
 // Context is what an expression depends on beside the record.
 type Context struct {
+	// Now is the moment of the request. At the zero time SQL asks the database's
+	// clock, as the definition of a view has to.
+	Now time.Time
+	// User is the id of who asks; empty when it is nobody.
+	User string
+	// Zone is the organisation's time zone; nil is UTC.
+	Zone *time.Location
 	// Related gives other records to Eval. SQL needs none, and neither does an
 	// expression that was compiled with OwnRecord.
 	Related Related
@@ -80,6 +110,8 @@ type Limit int
 const (
 	// OwnRecord refuses the fields of other records.
 	OwnRecord Limit = 1 << iota
+	// NoAsker refuses user(): for values that are the same whoever asks.
+	NoAsker
 )
 
 // Compile checks an expression of any kind against an object. What is wrong

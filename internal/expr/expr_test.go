@@ -120,21 +120,55 @@ func TestAWrongExpressionIsToldWhatAndWhere(t *testing.T) {
 	t.Parallel()
 	s, o := deals(t)
 	for text, want := range map[string]string{
-		``:                           `1:1: the expression is empty`,
-		`stagee == "x"`:              `1:1: no field "stagee" in deal; did you mean "stage"?`,
-		`zzz == 1`:                   `1:1: no field "zzz" in deal`,
-		"done &&\n  amont > 1":       `2:3: no field "amont" in deal; did you mean "amount"?`,
-		`"上海" == name && nme == "x"`: `1:17: no field "nme" in deal; did you mean "name"?`,
-		`amount > "big"`:             `1:8: cannot compare a number with a text`,
-		`amount == name`:             `1:8: cannot compare a number with a text`,
-		`close_date > "soon"`:        `1:14: "soon" must be a date, written YYYY-MM-DD`,
-		`close_date > "2026-02-30"`:  `1:14: "2026-02-30" must be a date, written YYYY-MM-DD`,
-		`called_at > "2026-01-31"`:   `1:13: "2026-01-31" must be a moment, written 2006-01-02T15:04:05Z`,
-		`close_date > called_at`:     `1:12: cannot compare a date with a time`,
-		`customer == "acme"`:         `1:13: "acme" must be the id of a record, a UUID`,
-		`amount`:                     `1:1: a condition is needed here, and this is a number`,
-		`amount && done`:             `1:1: a condition is needed here, and this is a number`,
-		`name + "x" == "y"`:          `1:1: one calculates with numbers, and this is a text`,
+		``:                                `1:1: the expression is empty`,
+		`stagee == "x"`:                   `1:1: no field "stagee" in deal; did you mean "stage"?`,
+		`zzz == 1`:                        `1:1: no field "zzz" in deal`,
+		"done &&\n  amont > 1":            `2:3: no field "amont" in deal; did you mean "amount"?`,
+		`"上海" == name && nme == "x"`:      `1:17: no field "nme" in deal; did you mean "name"?`,
+		`amount > "big"`:                  `1:8: cannot compare a number with a text`,
+		`amount == name`:                  `1:8: cannot compare a number with a text`,
+		`close_date > "soon"`:             `1:14: "soon" must be a date, written YYYY-MM-DD`,
+		`close_date > "2026-02-30"`:       `1:14: "2026-02-30" must be a date, written YYYY-MM-DD`,
+		`called_at > "2026-01-31"`:        `1:13: "2026-01-31" must be a moment, written 2006-01-02T15:04:05Z`,
+		`close_date > called_at`:          `1:12: cannot compare a date with a time`,
+		`customer == "acme"`:              `1:13: "acme" must be the id of a record, a UUID`,
+		`amount`:                          `1:1: a condition is needed here, and this is a number`,
+		`amount && done`:                  `1:1: a condition is needed here, and this is a number`,
+		`amount + "x" == "y"`:             `1:8: a text is joined with texts, and this is a number; write string(…)`,
+		`done + 1 == 2`:                   `1:1: one calculates with numbers, and this is a boolean`,
+		`close_date + 3 == close_date`:    `1:12: a date or a time moves by a duration: + days(3)`,
+		`close_date + close_date == null`: `1:12: cannot calculate so with a date and a date`,
+		`close_date - called_at == 1`:     `1:12: cannot calculate so with a date and a time`,
+		`days("x") == null`:               `1:6: days takes a number, and this is a text`,
+		`duration("1 day") == null`:       `1:10: "1 day" must be a duration in hours, minutes and seconds`,
+		`duration(name) == null`:          `1:9: duration takes one text literal`,
+		`timestamp(close_date) == null`:   `a date does not become a time`,
+		`date(name) == null`:              `date takes a time or a text literal, and this is a text`,
+		`now(1) == null`:                  `now takes nothing`,
+		`today() > now()`:                 `cannot compare a date with a time; date(…) is the day of a time`,
+		`user() == name`:                  `cannot compare the id of a record with a text`,
+		`user().nam == "x"`:               `no field "nam" in user; did you mean "name"?`,
+		`name.getMonth() == 1`:            `a text has no getMonth`,
+		`close_date.getHours() == 1`:      `a date has no getHours`,
+		`called_at.getMonth("UTC") == 1`:  `a time is read in the organisation's time zone`,
+		`called_at.getMilli() == 1`:       `there is no method "getMilli"`,
+		`string(called_at) == "x"`:        `string(date(…)) writes its day`,
+		`string(topics) == "x"`:           `a list of texts is not written as a text`,
+		`round(amount, seats) == 1`:       `round takes the number of digits behind the point, from 0 to 16`,
+		`round(amount, 17) == 1`:          `from 0 to 16`,
+		`round(amount, -1) == 1`:          `from 0 to 16`,
+		`abs() == 1`:                      `abs takes one value`,
+		`min(amount) == 1`:                `min takes two values or more`,
+		`max(amount, name) == 1`:          `cannot compare a number with a text`,
+		`max(done, hot)`:                  `there is no max of values of which each is a boolean`,
+		`name.substring(seats) == "x"`:    `substring takes whole numbers`,
+		`name.substring(3, 1) == "x"`:     `substring takes whole numbers`,
+		`name.substring(-1) == "x"`:       `substring takes whole numbers`,
+		`name.replace("", "x") == "x"`:    `replace needs a text, and an empty one is none`,
+		`name.replace("a", 1) == "x"`:     `replace is for texts, and this is a number`,
+		`name.trim(1) == "x"`:             `trim takes nothing`,
+		`lowerAscii(name) == "x"`:         `lowerAscii is written behind its text`,
+		`name.replace("a", "` + strings.Repeat("b", 5000) + `").size() > 1`: `the result may have more than 1048576 characters`,
 		`name.matches("x")`:          `1:13: matches is not offered`,
 		`name.upper() == "X"`:        `1:11: there is no method "upper"`,
 		`lower(name) == "x"`:         `1:6: there is no function "lower"`,
@@ -174,7 +208,7 @@ func TestAWrongExpressionIsToldWhatAndWhere(t *testing.T) {
 		`lines.exists(x, true) && x.price > 1`:              `no field "x" in deal`,
 		`customer.deals.exists(a, a.customer.deals.exists(b, b.customer.deals.exists(c, c.lines.exists(d, d.free))))`: `deeper than 3 levels`,
 		strings.TrimSuffix(strings.Repeat(`has(customer.name) && `, 33), ` && `):                                      `looks at other records 33 times, and may 32 times`,
-		`amount % 2 == 0`:                             `1:8: the remainder % is not offered`,
+		`amount % 2 == 0`:                             `1:8: the remainder % is of whole numbers; round or floor makes them so`,
 		`topics[0] == "a"`:                            `values cannot be indexed`,
 		`topics.exists(t, t == "a")`:                  `there is no method "exists"`,
 		`{"a": 1} == 1`:                               `only values, fields, operators and functions`,
@@ -271,6 +305,105 @@ func TestAnExpressionReachesOtherRecords(t *testing.T) {
 		if err != nil || !same(got, want) {
 			t.Errorf("%s is %v, %v, not %v", text, got, err, want)
 		}
+	}
+}
+
+func TestAnExpressionKnowsWhenAndWhoAsks(t *testing.T) {
+	t.Parallel()
+	s, o := deals(t)
+	shanghai, err := time.LoadLocation("Asia/Shanghai")
+	if err != nil {
+		t.Fatal(err)
+	}
+	around := expr.Context{
+		Now: time.Date(2026, 1, 31, 18, 30, 0, 123456789, time.UTC), User: someUser, Zone: shanghai,
+		Related: world{"user": {{"id": someUser, "name": "王"}}},
+	}
+	deal := values{
+		"name": " \u3000上海 Acme\u00a0", "city": "Ärger", "amount": number("-2.345"), "seats": int64(-7), "floor": int64(2), "owner": someUser,
+		"close_date": day("2026-02-28"), "called_at": time.Date(2025, 12, 31, 16, 0, 1, 5e6, time.UTC),
+	}
+	for text, want := range map[string]any{
+		`now()`:                                        time.Date(2026, 1, 31, 18, 30, 0, 123456000, time.UTC),
+		`today()`:                                      day("2026-02-01"),
+		`date(now())`:                                  day("2026-02-01"),
+		`date(close_date)`:                             day("2026-02-28"),
+		`close_date - today()`:                         number("27"),
+		`close_date - "2026-02-27"`:                    number("1"),
+		`close_date + days(1)`:                         day("2026-03-01"),
+		`close_date - days(1.9)`:                       day("2026-02-27"),
+		`days(1) + close_date`:                         day("2026-03-01"),
+		`close_date + days(1e7)`:                       nil,
+		`called_at + hours(8)`:                         time.Date(2026, 1, 1, 0, 0, 1, 5e6, time.UTC),
+		`called_at - days(1e9)`:                        nil,
+		`now() - called_at > days(31)`:                 true,
+		`now() - called_at > duration("800h")`:         false,
+		`(now() - called_at).getHours()`:               number("746"),
+		`(called_at - now()).getMinutes()`:             number("-44789"),
+		`(days(3) / 2).getHours()`:                     number("36"),
+		`days(3) / hours(6)`:                           number("12"),
+		`-minutes(2) + seconds(90) < duration("-29s")`: true,
+		`called_at.getFullYear()`:                      number("2026"),
+		`called_at.getMonth()`:                         number("0"),
+		`called_at.getHours() + called_at.getSeconds() + called_at.getMilliseconds()`: number("6"),
+		`close_date.getDayOfMonth()`:  number("27"),
+		`close_date.getDate()`:        number("28"),
+		`close_date.getDayOfWeek()`:   number("6"),
+		`close_date.getDayOfYear()`:   number("58"),
+		`owner == user()`:             true,
+		`user().name`:                 "王",
+		`user().id == owner`:          true,
+		`name.trim()`:                 "上海 Acme",
+		`name.trim().size()`:          number("7"),
+		`name.trim().substring(1, 4)`: "海 A",
+		`name.trim().substring(3)`:    "Acme",
+		`name.substring(50)`:          nil,
+		`city.lowerAscii()`:           "Ärger",
+		`city.upperAscii()`:           "ÄRGER",
+		`city.replace("Är", "上")`:     "上ger",
+		`city.replace("Ärger", "")`:   nil,
+		`city + ", " + stage`:         "Ärger, ",
+		`stage + order`:               nil,
+		`"" + city`:                   "Ärger",
+		`string(amount) + string(true) + string(close_date) + string(owner)`: "-2.345true2026-02-28" + someUser,
+		`string(1.50)`:                  "1.5",
+		`round(amount, 2)`:              number("-2.35"),
+		`round(amount)`:                 number("-2"),
+		`floor(amount)`:                 number("-3"),
+		`ceil(amount)`:                  number("-2"),
+		`abs(amount)`:                   number("2.345"),
+		`min(amount, 3, rate)`:          number("-2.345"),
+		`max(rate, share)`:              nil,
+		`max(close_date, "2027-01-01")`: day("2027-01-01"),
+		`seats % 4`:                     number("-3"),
+		`seats % (floor - 2)`:           nil,
+		`floor % 0`:                     nil,
+	} {
+		e, err := expr.Compile(s, o, text)
+		if err != nil {
+			t.Errorf("%s: %v", text, err)
+			continue
+		}
+		got, err := e.Eval(around, record(deal))
+		if err != nil || !same(got, want) {
+			t.Errorf("%s is %v, %v, not %v", text, got, err, want)
+		}
+	}
+	if _, err := expr.Compile(s, o, `owner == user()`, expr.NoAsker); err == nil || !strings.Contains(err.Error(), "1:14: user() cannot be used here") {
+		t.Errorf("says %v", err)
+	}
+}
+
+func TestWithoutAMomentTheDatabasesOwnClockIsAsked(t *testing.T) {
+	t.Parallel()
+	s, o := deals(t)
+	e, err := expr.Compile(s, o, `close_date < today() || now() > called_at || user() == owner`)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var args expr.Args
+	if got := e.SQL(&args, expr.Context{}, "t"); !strings.Contains(got, `(now() AT TIME ZONE $1::text)::date`) || !strings.Contains(got, "now() > ") || !strings.Contains(got, "NULL::uuid") {
+		t.Errorf("it is %s", got)
 	}
 }
 
@@ -404,6 +537,8 @@ func FuzzCompile(f *testing.F) {
 		`((((`, `a.b.c[1]{x: 2}`, "\"\\u00", "`x`", `1e-1`, `!!-1`, `- // x
  5.5 == 1`, `.name == r'x'`, `x{a:1}`, `0x`, `1u`, `'''x'''`, `customer.parent.name != city`, `lines.filter(x, x.free).map(y, y.price * y.quantity).sum() > 1`,
 		`customer.deals.all(d, d.lines.exists_one(l, l.price > amount))`, `lines.map(x, x).size()`, `x.exists(x, x.x)`,
+		`close_date + days(3) > today() && now() - called_at < duration("1h")`, `name.trim().replace("a", city) + string(round(amount, 2))`,
+		`max(seats % 3, floor(amount)) == called_at.getDayOfYear()`, `user().name.substring(1, 2)`, `(now() - called_at).getHours() / 24`,
 	} {
 		f.Add(seed)
 	}

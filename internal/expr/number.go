@@ -2,6 +2,8 @@ package expr
 
 import (
 	"fmt"
+	"slices"
+	"unicode/utf8"
 
 	"github.com/shopspring/decimal"
 
@@ -42,6 +44,8 @@ func digitsOf(n node) digits {
 		return digits{before: 10}
 	case choice:
 		return digitsOf(n.then).or(digitsOf(n.otherwise))
+	case call:
+		return digitsOfCall(n)
 	case arithmetic:
 		return digitsOfResult(n.op, digitsOf(n.left), digitsOf(n.right))
 	}
@@ -64,6 +68,21 @@ func digitsOfAggregate(n aggregate) digits {
 	default:
 	}
 	return of
+}
+
+func digitsOfCall(n call) digits {
+	operands := make([]digits, len(n.operands))
+	for i, operand := range n.operands {
+		operands[i] = digitsOf(operand)
+	}
+	if n.of.digits != nil {
+		return n.of.digits(operands)
+	}
+	var most digits
+	for _, d := range operands {
+		most = most.or(d)
+	}
+	return most
 }
 
 func (d digits) or(other digits) digits {
@@ -108,4 +127,37 @@ func digitsOfResult(op operator, left, right digits) digits {
 // 0, and |b| < 10^before. So the distance is more than 10^-(behind+16+before+1).
 func dividendScale(left, right digits) int {
 	return max(left.behind, right.behind) + quotientScale + right.before + 2
+}
+
+// maxTextLength bounds the characters of every text that an expression can come to.
+const maxTextLength = 1 << 20
+
+// lengthOf is the most characters that a text can have.
+func lengthOf(n node) int {
+	switch n := n.(type) {
+	case literal:
+		text, _ := n.value.(string)
+		return utf8.RuneCountInString(text)
+	case reading:
+		for _, rule := range n.field.Rules() {
+			if rule.Kind == schema.RuleMaxLength {
+				return rule.Length
+			}
+		}
+		return schema.MaxTextLength // keys, codes and the like
+	case related:
+		return lengthOf(n.value)
+	case choice:
+		return max(lengthOf(n.then), lengthOf(n.otherwise))
+	case call:
+		operands := make([]int, len(n.operands))
+		for i, operand := range n.operands {
+			operands[i] = lengthOf(operand)
+		}
+		if n.of.length != nil {
+			return n.of.length(operands)
+		}
+		return slices.Max(append(operands, 0))
+	}
+	return 0
 }

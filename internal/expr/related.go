@@ -22,7 +22,15 @@ func (p place) of(value node) node {
 	if p.reference == nil {
 		return value
 	}
+	if who, ok := p.reference.(call); ok && who.of == asker && isID(value) {
+		return who // user().id needs no user to be looked up
+	}
 	return related{reference: p.reference, row: p.row, value: value}
+}
+
+func isID(n node) bool {
+	r, ok := n.(reading)
+	return ok && r.field.Type == schema.TypeID
 }
 
 // variable is a name for each of the records that a list goes through.
@@ -74,6 +82,10 @@ func (c *checker) target(n node) (*schema.Object, bool) {
 		}
 	case related:
 		return c.target(n.value)
+	case call:
+		if n.of == asker {
+			return c.schema.ObjectByIdentity(schema.ObjectUser)
+		}
 	case choice:
 		then, ok := c.target(n.then)
 		if !ok {
@@ -243,7 +255,7 @@ func (c *checker) reduce(at int64, l *list, name string, how reduction) node {
 		return c.refuse(at, "%s needs the values: %s.map(x, x.amount).%s()", name, l.name, name)
 	}
 	kind := l.value.kind()
-	ordered := kind == schema.KindNumber || (how == least || how == greatest) && (kind == schema.KindDate || kind == schema.KindTime)
+	ordered := kind == schema.KindNumber || kind == kindDuration || (how == least || how == greatest) && (kind == schema.KindDate || kind == schema.KindTime)
 	if !ordered {
 		return c.refuse(at, "there is no %s of values of which each is %s", name, kindWords[kind])
 	}

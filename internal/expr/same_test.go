@@ -39,19 +39,20 @@ func TestGoAndPostgreSQLGiveTheSameAnswer(t *testing.T) {
 	connection := connect(t)
 	w := random.world()
 	fill(t, connection, s, w)
-	around := expr.Context{Related: w}
+	around := expr.Context{Related: w, Now: time.Date(2026, 1, 31, 23, 30, 0, 987654321, time.UTC), User: random.ids["user"][1]}
 
 	answered, compiled := map[string]int{}, 0
 	for range sameExpressions {
 		text := random.expression()
 		e, err := expr.Compile(s, o, text)
 		if err != nil {
-			if slices.ContainsFunc([]string{"digits", "other records", "lists within lists"}, func(bound string) bool { return strings.Contains(err.Error(), bound) }) {
+			if slices.ContainsFunc([]string{"digits", "other records", "lists within lists", "characters", "deeper"}, func(bound string) bool { return strings.Contains(err.Error(), bound) }) {
 				continue // one of the random expressions is too long
 			}
 			t.Fatalf("seed %d: %s: %v", seed, text, err)
 		}
 		compiled++
+		around.Zone = zone(t, pick(random, "UTC", "Europe/Berlin", "Asia/Shanghai", "America/New_York"))
 		answers := ask(t, connection, e, around, seed)
 		for i, deal := range w["deal"] {
 			got, err := e.Eval(around, record(deal))
@@ -70,6 +71,15 @@ func TestGoAndPostgreSQLGiveTheSameAnswer(t *testing.T) {
 	if compiled < sameExpressions*9/10 {
 		t.Errorf("only %d of %d expressions were compared", compiled, sameExpressions)
 	}
+}
+
+func zone(t *testing.T, name string) *time.Location {
+	t.Helper()
+	location, err := time.LoadLocation(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return location
 }
 
 // TestQuotientsAreRoundedOnce goes to where rounding twice would show.
@@ -124,7 +134,7 @@ func parsed(t *testing.T, kind schema.Kind, text *string) any {
 	var value any
 	var err error
 	switch kind {
-	case schema.KindNumber:
+	case schema.KindNumber, kindDuration:
 		value, err = decimal.NewFromString(*text)
 	case schema.KindBoolean:
 		value = *text == "true"
@@ -200,10 +210,10 @@ func (c *chance) world() world {
 func pick[T any](c *chance, values ...T) T { return values[c.IntN(len(values))] }
 
 var (
-	someTexts   = []string{"a", "A", "ab", "Z", "z", "é", "e\u0301", "上海", "上海市", "海", "😀", "\ufffd", "%", "_", `\`, "'", `"q"`, "won", "lost", " a", "ß", "ﬀ"}
+	someTexts   = []string{"a", "A", "ab", "Z", "z", "é", "e\u0301", "上海", "上海市", "海", "😀", "\ufffd", "%", "_", `\`, "'", `"q"`, "won", "lost", " a", "ß", "ﬀ", "\u3000a\u00a0", "aaa"}
 	someNumbers = []string{"0", "1", "-1", "2", "3", "0.5", "0.1", "0.2", "0.3", "-0.0001", "99999.9999", "7", "1200.5", "9007199254740991"}
 	someDates   = []string{"2026-01-31", "2026-02-01", "1999-12-31", "0001-01-01", "9999-12-31"}
-	someTimes   = []string{"2026-01-31T00:00:00Z", "2026-01-31T00:00:00.000001Z", "2026-01-31T01:00:00+01:00", "1969-12-31T23:59:59.999999Z"}
+	someTimes   = []string{"2026-01-31T00:00:00Z", "2026-01-31T00:00:00.000001Z", "2026-01-31T01:00:00+01:00", "1969-12-31T23:59:59.999999Z", "2026-03-29T01:00:00Z", "2026-10-25T00:30:00Z", "1890-06-01T12:00:00.123Z", "2100-07-01T00:00:00Z"}
 	someIDs     = []string{someCustomer, otherCustomer}
 )
 
@@ -247,10 +257,13 @@ func (c *chance) number(f *schema.Field, place int) any {
 	}
 }
 
+// kindDuration is the kind that no field has.
+const kindDuration schema.Kind = "duration"
+
 // expression is a random expression that compiles, of any kind.
 func (c *chance) expression() string {
 	if c.IntN(4) == 0 {
-		return c.of(pick(c, schema.KindNumber, schema.KindNumber, schema.KindText, schema.KindDate, schema.KindTime, schema.KindReference), 3)
+		return c.of(pick(c, schema.KindNumber, schema.KindNumber, schema.KindText, schema.KindText, schema.KindDate, schema.KindTime, schema.KindReference, kindDuration), 3)
 	}
 	return c.boolean(4)
 }
@@ -349,6 +362,8 @@ func (c *chance) literal(kind schema.Kind) string {
 		return pick(c, "true", "false")
 	case schema.KindDate:
 		return `date("` + pick(c, someDates...) + `")`
+	case kindDuration:
+		return `duration("` + pick(c, "24h", "-1h30m", "0s", "1.5s", "36h0.000001s", "1ns") + `")`
 	case schema.KindTime:
 		return `timestamp("` + pick(c, someTimes...) + `")`
 	default:
@@ -363,25 +378,116 @@ func (c *chance) of(kind schema.Kind, depth int) string {
 		if kind == schema.KindReference {
 			other = c.field(kind) // an id is read as one beside a field only
 		}
-		branches := []string{c.field(kind), pick(c, other, "null", c.literal(kind))}
+		first := other
+		if kind != kindDuration {
+			first = c.field(kind)
+		}
+		branches := []string{first, pick(c, other, "null", c.literal(kind))}
 		c.Shuffle(2, func(i, j int) { branches[i], branches[j] = branches[j], branches[i] })
 		return "(" + c.boolean(depth-1) + " ? " + branches[0] + " : " + branches[1] + ")"
 	}
 	switch {
+	case kind == kindDuration:
+		return c.duration(depth - 1)
 	case kind == schema.KindBoolean && depth > 0:
 		return c.boolean(depth - 1)
 	case (kind == schema.KindNumber || kind == schema.KindDate || kind == schema.KindTime) && depth > 0 && c.IntN(6) == 0:
 		return c.reduced(kind, depth-1)
 	case kind == schema.KindNumber && depth > 0 && c.IntN(2) == 0:
 		return c.calculation(depth - 1)
+	case kind == schema.KindText && depth > 0 && c.IntN(3) == 0:
+		return c.text(depth - 1)
+	case (kind == schema.KindDate || kind == schema.KindTime) && depth > 0 && c.IntN(3) == 0:
+		return c.moment(kind, depth-1)
+	case kind == schema.KindReference && c.IntN(6) == 0:
+		return "user()"
 	case kind != schema.KindReference && c.IntN(3) == 0:
 		return c.literal(kind)
 	}
 	return c.field(kind)
 }
 
+// text is a text that a function makes.
+func (c *chance) text(depth int) string {
+	of := func(kind schema.Kind) string { return c.of(kind, depth) }
+	text := "(" + of(schema.KindText) + ")"
+	switch c.IntN(7) {
+	case 0:
+		return text + pick(c, ".lowerAscii()", ".upperAscii()", ".trim()")
+	case 1:
+		return text + pick(c, ".substring(0, 1)", ".substring(1)", ".substring(1, 3)", ".substring(2, 2)")
+	case 2:
+		return text + ".replace(" + pick(c, `"a"`, `"海"`, `"aa"`, c.field(schema.KindText)) + ", " + pick(c, `""`, `"上"`, `"aa"`, c.field(schema.KindText)) + ")"
+	case 3:
+		kind := pick(c, schema.KindNumber, schema.KindDate, schema.KindReference, schema.KindBoolean)
+		if kind == schema.KindReference {
+			return "string(" + c.field(kind) + ")"
+		}
+		return "string(" + of(kind) + ")"
+	default:
+		return "(" + text + " + " + pick(c, of(schema.KindText), `" "`) + ")"
+	}
+}
+
+// moment is a date or a time that a function makes.
+func (c *chance) moment(kind schema.Kind, depth int) string {
+	switch c.IntN(4) {
+	case 0:
+		if kind == schema.KindDate {
+			return pick(c, "today()", "date("+c.of(schema.KindTime, depth)+")")
+		}
+		return "now()"
+	case 1:
+		return pick(c, "min(", "max(") + c.of(kind, depth) + ", " + c.of(kind, depth) + ")"
+	}
+	return "(" + c.of(kind, depth) + pick(c, " + ", " - ") + c.duration(depth) + ")"
+}
+
+func (c *chance) duration(depth int) string {
+	if depth <= 0 {
+		return pick(c, c.literal(kindDuration), "days("+pick(c, someNumbers...)+")", "hours("+c.field(schema.KindNumber)+")")
+	}
+	switch c.IntN(6) {
+	case 0:
+		return "(" + c.duration(depth-1) + pick(c, " + ", " - ") + c.duration(depth-1) + ")"
+	case 1:
+		return "(" + c.duration(depth-1) + pick(c, " * ", " / ") + c.of(schema.KindNumber, depth-1) + ")"
+	case 2:
+		return "-(" + c.duration(depth-1) + ")"
+	case 3:
+		return pick(c, "days(", "minutes(", "seconds(") + c.of(schema.KindNumber, depth-1) + ")"
+	}
+	return "(" + c.of(schema.KindTime, depth-1) + " - " + c.of(schema.KindTime, depth-1) + ")"
+}
+
+// counted is a number that a function makes.
+func (c *chance) counted(depth int) string {
+	of := func() string { return c.of(schema.KindNumber, depth) }
+	switch c.IntN(7) {
+	case 0:
+		return pick(c, "abs(", "floor(", "ceil(", "round(") + of() + ")"
+	case 1:
+		return "round(" + of() + ", " + pick(c, "0", "2", "16") + ")"
+	case 2:
+		return pick(c, "min(", "max(") + of() + ", " + of() + ")"
+	case 3:
+		return "(floor(" + of() + ") % " + pick(c, "seats", "3", "-2", "0", "round("+of()+")") + ")"
+	case 4:
+		return "(" + c.of(schema.KindDate, depth) + " - " + c.of(schema.KindDate, depth) + ")"
+	case 5:
+		return c.duration(depth) + pick(c, ".getHours()", ".getMinutes()", ".getSeconds()")
+	}
+	if c.IntN(2) == 0 {
+		return c.of(schema.KindDate, depth) + pick(c, ".getFullYear()", ".getMonth()", ".getDate()", ".getDayOfMonth()", ".getDayOfWeek()", ".getDayOfYear()")
+	}
+	return c.of(schema.KindTime, depth) + pick(c, ".getFullYear()", ".getMonth()", ".getDate()", ".getDayOfWeek()", ".getDayOfYear()",
+		".getHours()", ".getMinutes()", ".getSeconds()", ".getMilliseconds()")
+}
+
 func (c *chance) calculation(depth int) string {
-	switch c.IntN(8) {
+	switch c.IntN(11) {
+	case 2, 3, 4:
+		return c.counted(depth)
 	case 0:
 		return "-(" + c.of(schema.KindNumber, depth) + ")"
 	case 1:
@@ -394,7 +500,7 @@ func (c *chance) boolean(depth int) string {
 	if depth <= 0 {
 		return pick(c, c.field(schema.KindBoolean), "true", "has("+c.field(schema.KindText)+")", "("+c.field(schema.KindText)+" == \"won\")", "has("+c.field(schema.KindNumber)+")")
 	}
-	ordered := pick(c, schema.KindText, schema.KindNumber, schema.KindNumber, schema.KindDate, schema.KindTime, schema.KindReference)
+	ordered := pick(c, schema.KindText, schema.KindNumber, schema.KindNumber, schema.KindDate, schema.KindTime, schema.KindReference, kindDuration)
 	switch c.IntN(15) {
 	case 0, 1:
 		return "(" + c.boolean(depth-1) + pick(c, " && ", " || ") + c.boolean(depth-1) + ")"

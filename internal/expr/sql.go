@@ -58,6 +58,8 @@ func (w *writer) value(n node) string {
 		return "(NOT " + w.value(n.of) + ")"
 	case certainty:
 		return "(" + w.value(n.of) + " IS TRUE)"
+	case call:
+		return w.call(n)
 	case arithmetic:
 		return w.arithmetic(n)
 	case minus:
@@ -147,6 +149,7 @@ var casts = map[schema.Kind]string{
 	schema.KindText: "text", schema.KindNumber: "numeric", schema.KindBoolean: "boolean",
 	schema.KindDate: "date", schema.KindTime: "timestamptz", schema.KindReference: "uuid", schema.KindTexts: "text[]",
 	schema.KindClock: "time", schema.KindJSON: "jsonb",
+	kindDuration: "numeric",
 }
 
 func (w *writer) literal(kind schema.Kind, value any) string {
@@ -197,6 +200,14 @@ func (w *writer) number(n node) string {
 		return w.value(n) + "::numeric"
 	}
 	return w.value(n)
+}
+
+func (w *writer) call(n call) string {
+	operands := make([]string, len(n.operands))
+	for i, operand := range n.operands {
+		operands[i] = w.branch(operand, operand.kind())
+	}
+	return n.of.sql(w, operands)
 }
 
 func (w *writer) arithmetic(n arithmetic) string {

@@ -1,6 +1,10 @@
 package expr
 
-import "github.com/kontor-crm/kontor/internal/schema"
+import (
+	"slices"
+
+	"github.com/kontor-crm/kontor/internal/schema"
+)
 
 // row is a record that an expression reads: the one that it is about, the one
 // behind a relation, or each of several that point to one.
@@ -74,9 +78,15 @@ type (
 	negation struct{ of node }
 	// certainty is a boolean in which null counts as false.
 	certainty struct{ of node }
-	// arithmetic is one of + - * / between two numbers.
+	// call is a function of some values.
+	call struct {
+		of       *function
+		operands []node
+	}
+	// arithmetic is one of + - * / between two numbers or durations.
 	arithmetic struct {
 		op          operator
+		of          schema.Kind
 		left, right node
 	}
 	// minus is the number with the other sign.
@@ -138,21 +148,22 @@ const (
 	endsWith
 )
 
-func (n literal) kind() schema.Kind   { return n.of }
-func (n reading) kind() schema.Kind   { return n.field.Kind() }
-func (n related) kind() schema.Kind   { return n.value.kind() }
-func (whole) kind() schema.Kind       { return schema.KindParts }
-func (comparison) kind() schema.Kind  { return schema.KindBoolean }
-func (presence) kind() schema.Kind    { return schema.KindBoolean }
-func (membership) kind() schema.Kind  { return schema.KindBoolean }
-func (containment) kind() schema.Kind { return schema.KindBoolean }
-func (logic) kind() schema.Kind       { return schema.KindBoolean }
-func (negation) kind() schema.Kind    { return schema.KindBoolean }
-func (certainty) kind() schema.Kind   { return schema.KindBoolean }
-func (arithmetic) kind() schema.Kind  { return schema.KindNumber }
-func (minus) kind() schema.Kind       { return schema.KindNumber }
-func (matching) kind() schema.Kind    { return schema.KindBoolean }
-func (counting) kind() schema.Kind    { return schema.KindNumber }
+func (n literal) kind() schema.Kind    { return n.of }
+func (n reading) kind() schema.Kind    { return n.field.Kind() }
+func (n related) kind() schema.Kind    { return n.value.kind() }
+func (whole) kind() schema.Kind        { return schema.KindParts }
+func (comparison) kind() schema.Kind   { return schema.KindBoolean }
+func (presence) kind() schema.Kind     { return schema.KindBoolean }
+func (membership) kind() schema.Kind   { return schema.KindBoolean }
+func (containment) kind() schema.Kind  { return schema.KindBoolean }
+func (logic) kind() schema.Kind        { return schema.KindBoolean }
+func (negation) kind() schema.Kind     { return schema.KindBoolean }
+func (certainty) kind() schema.Kind    { return schema.KindBoolean }
+func (n call) kind() schema.Kind       { return n.of.result }
+func (n arithmetic) kind() schema.Kind { return n.of }
+func (n minus) kind() schema.Kind      { return n.of.kind() }
+func (matching) kind() schema.Kind     { return schema.KindBoolean }
+func (counting) kind() schema.Kind     { return schema.KindNumber }
 
 func (n aggregate) kind() schema.Kind {
 	switch n.how {
@@ -189,6 +200,17 @@ func (matching) nullable() bool    { return false }
 func (n counting) nullable() bool  { return n.of.nullable() }
 func (n choice) nullable() bool    { return n.then.nullable() || n.otherwise.nullable() }
 
+func (n call) nullable() bool {
+	if n.of.mayBeNull {
+		return true
+	}
+	some := slices.ContainsFunc(n.operands, node.nullable)
+	if n.of.lenient {
+		return !slices.ContainsFunc(n.operands, func(operand node) bool { return !operand.nullable() })
+	}
+	return some
+}
+
 func (n arithmetic) nullable() bool {
 	return n.op == divide || n.left.nullable() || n.right.nullable()
 }
@@ -222,6 +244,8 @@ func parts(n node) []node {
 		return []node{n.of}
 	case arithmetic:
 		return []node{n.left, n.right}
+	case call:
+		return n.operands
 	case minus:
 		return []node{n.of}
 	case matching:
@@ -236,6 +260,9 @@ func parts(n node) []node {
 
 // kindNull is the kind of the literal null, which fits every other one.
 const kindNull schema.Kind = ""
+
+// kindDuration is a length of time, in seconds.
+const kindDuration schema.Kind = "duration"
 
 // AlwaysSet says whether the database sees to it that the field has a value.
 func AlwaysSet(f *schema.Field) bool {
@@ -253,5 +280,5 @@ func AlwaysSet(f *schema.Field) bool {
 var kindWords = map[schema.Kind]string{
 	schema.KindText: "a text", schema.KindNumber: "a number", schema.KindBoolean: "a boolean", schema.KindDate: "a date",
 	schema.KindTime: "a time", schema.KindTexts: "a list of texts", schema.KindReference: "the id of a record", kindNull: "null",
-	schema.KindParts: "a value with parts", schema.KindClock: "a time of the day", schema.KindJSON: "JSON",
+	schema.KindParts: "a value with parts", schema.KindClock: "a time of the day", schema.KindJSON: "JSON", kindDuration: "a duration",
 }

@@ -1,6 +1,8 @@
 package query
 
 import (
+	"time"
+
 	"github.com/kontor-crm/kontor/internal/expr"
 	"github.com/kontor-crm/kontor/internal/fault"
 	"github.com/kontor-crm/kontor/internal/schema"
@@ -10,10 +12,19 @@ import (
 // value denies everything.
 type Access struct {
 	everything bool
+	user       string
+	at         time.Time
 }
 
 // Everything is the access of a tenant's administrator.
 func Everything() Access { return Access{everything: true} }
+
+// Asking is the access with who asks (the id of a user, or empty) and when: what
+// user() and now() are in the expressions of the statement.
+func (a Access) Asking(user string, at time.Time) Access {
+	a.user, a.at = user, at
+	return a
+}
 
 func (a Access) mayRead(*schema.Object) bool { return a.everything }
 

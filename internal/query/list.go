@@ -156,7 +156,7 @@ func (c *Compiler) List(a Access, r ListRequest) (*List, error) {
 		where = gone(record)
 	}
 	if filter != nil {
-		where += " AND " + filter.SQL(&args, expr.Context{}, record)
+		where += " AND " + filter.SQL(&args, c.context(a), record)
 	}
 	all := " FROM " + o.QualifiedTable() + " AS " + record + " WHERE " + where
 	switch r.Count {

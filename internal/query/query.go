@@ -6,7 +6,9 @@ package query
 
 import (
 	"fmt"
+	"time"
 
+	"github.com/kontor-crm/kontor/internal/expr"
 	"github.com/kontor-crm/kontor/internal/fault"
 	"github.com/kontor-crm/kontor/internal/schema"
 	"github.com/kontor-crm/kontor/internal/secret"
@@ -18,12 +20,22 @@ type Compiler struct {
 	schema  *schema.Schema
 	cursors *secret.Sealer
 	tenant  string
+	zone    *time.Location
 }
 
 // New is a compiler for a schema. The sealer makes cursors, which are bound to
 // the tenant ("namespace/name").
 func New(s *schema.Schema, cursors *secret.Sealer, tenant string) *Compiler {
-	return &Compiler{schema: s, cursors: cursors, tenant: tenant}
+	zone, err := time.LoadLocation(s.Organisation.TimeZone)
+	if err != nil { // the compiler of the schema has seen to it that there is one
+		zone = time.UTC
+	}
+	return &Compiler{schema: s, cursors: cursors, tenant: tenant, zone: zone}
+}
+
+// context is what the expressions of a statement depend on.
+func (c *Compiler) context(a Access) expr.Context {
+	return expr.Context{Now: a.at, User: a.user, Zone: c.zone}
 }
 
 // Statement is one SQL statement with the values of its placeholders.

@@ -43,7 +43,7 @@ func TestARecordIsFoundByWhatAnotherSystemCallsIt(t *testing.T) {
 	u.get("/api/v1/records/product/external/SAP%00/B").is(http.StatusNotFound)
 	u.get("/api/v1/records/product/external/sap-erp/" + url.PathEscape("' OR true --")).is(http.StatusNotFound)
 	u.get("/api/v1/records/product/external/sap-erp/" + strings.Repeat("x", 300)).is(http.StatusNotFound)
-	u.get(path + "?fields=colour").is(http.StatusBadRequest).names("fields", "")
+	u.get(path+"?fields=colour").is(http.StatusBadRequest).names("fields", "")
 	ids := u.get("/api/v1/records/product/" + b.Items[0].ID + "/external").items()
 	if fmt.Sprint(ids) != "[map[id:A/1 ü system:sap-erp]]" {
 		t.Errorf("its external ids: %v", ids)

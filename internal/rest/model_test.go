@@ -22,9 +22,13 @@ func custom(f *schema.Field) {
 	f.Custom, f.Column, f.Source = true, "x_"+f.Column, "CustomField "+f.Identity
 }
 
-func relation(name, target string) *schema.Field {
-	return field(name, schema.TypeRelation, func(f *schema.Field) { f.Column, f.Target = name+"_id", target })
+func relation(name, target string, edits ...func(*schema.Field)) *schema.Field {
+	f := field(name, schema.TypeRelation, edits...)
+	f.Column, f.Target = name+"_id", target
+	return f
 }
+
+func inverse(name string) func(*schema.Field) { return func(f *schema.Field) { f.Inverse = name } }
 
 func object(name string, fields ...*schema.Field) *schema.Object {
 	return &schema.Object{
@@ -51,7 +55,7 @@ func testModel(t *testing.T, edits ...func(*schema.Schema)) *schema.Schema {
 				field("revenue", schema.TypeDecimal, custom, func(f *schema.Field) { f.Scale = new(2) })),
 			object("department", field("name", schema.TypeText, required)),
 			object("opportunity",
-				field("name", schema.TypeText, required), relation("customer", "customer"), relation("product", "product"),
+				field("name", schema.TypeText, required), relation("customer", "customer", inverse("opportunities")), relation("product", "product"),
 				field("stage", schema.TypePicklist, required, func(f *schema.Field) { f.Options = stages }),
 				field("amount", schema.TypeMoney, func(f *schema.Field) { f.Min, f.Scale = "1", new(0) }),
 				field("probability", schema.TypePercent), field("close_date", schema.TypeDate),
