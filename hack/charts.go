@@ -108,9 +108,11 @@ func writeTenantSchema(specs map[string]apiextensionsv1.JSONSchemaProps) error {
 			"labels": texts, "annotations": texts,
 			"spec": rules(specs["Tenant"]),
 		}),
-		"customObjects": named("CustomObject", "The specs of CustomObjects by metadata.name."),
-		"customFields":  named("CustomField", "The specs of CustomFields by metadata.name."),
-		"pipelines":     named("Pipeline", "The specs of Pipelines by metadata.name."),
+		"customObjects":   named("CustomObject", "The specs of CustomObjects by metadata.name."),
+		"customFields":    named("CustomField", "The specs of CustomFields by metadata.name."),
+		"pipelines":       named("Pipeline", "The specs of Pipelines by metadata.name."),
+		"validationRules": named("ValidationRule", "The specs of ValidationRules by metadata.name."),
+		"objectIndexes":   named("ObjectIndex", "The specs of ObjectIndexes by metadata.name."),
 	})
 	root["$schema"] = "http://json-schema.org/draft-07/schema#"
 	root["$comment"] = "Made by hack/charts.sh from config/crd/bases."
@@ -177,7 +179,10 @@ func writeSampleValues() error {
 		return err
 	}
 	values := object{"namespace": object{"create": true}}
-	places := map[string]string{"CustomObject": "customObjects", "CustomField": "customFields", "Pipeline": "pipelines"}
+	places := map[string]string{
+		"CustomObject": "customObjects", "CustomField": "customFields", "Pipeline": "pipelines",
+		"ValidationRule": "validationRules", "ObjectIndex": "objectIndexes",
+	}
 	for _, file := range files {
 		content, err := os.ReadFile(file)
 		if err != nil {

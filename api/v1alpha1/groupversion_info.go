@@ -35,6 +35,8 @@ func addKnownTypes(scheme *runtime.Scheme) error {
 		&CustomObject{}, &CustomObjectList{},
 		&CustomField{}, &CustomFieldList{},
 		&Pipeline{}, &PipelineList{},
+		&ValidationRule{}, &ValidationRuleList{},
+		&ObjectIndex{}, &ObjectIndexList{},
 		&ChangePlan{}, &ChangePlanList{},
 	)
 	metav1.AddToGroupVersion(scheme, GroupVersion)

@@ -22,6 +22,8 @@ const (
 	KindObject   = "CustomObject"
 	KindField    = "CustomField"
 	KindPipeline = "Pipeline"
+	KindRule     = "ValidationRule"
+	KindIndex    = "ObjectIndex"
 	// KindModule is no resource: Result.Retained names so a module that was
 	// turned off and whose objects stay ("Module sales").
 	KindModule = "Module"
@@ -51,10 +53,12 @@ type Input struct {
 	// Tenant holds the settings of the organisation and the modules. Nil is a
 	// tenant of no name with the base module alone.
 	Tenant *crmv1.Tenant
-	// Objects, Fields and Pipelines are those of the tenant's namespace, in any order.
+	// The rest are the resources of the tenant's namespace, in any order.
 	Objects   []*crmv1.CustomObject
 	Fields    []*crmv1.CustomField
 	Pipelines []*crmv1.Pipeline
+	Rules     []*crmv1.ValidationRule
+	Indexes   []*crmv1.ObjectIndex
 	// Applied is what is served now; nil before the first.
 	Applied *schema.Schema
 	// Held are resources whose new form may not come into play, with the reason
@@ -117,6 +121,8 @@ type compiler struct {
 	objects   []*unit[schema.Object]
 	fields    []*unit[placedField]
 	pipelines []*unit[schema.Pipeline]
+	rules     []*unit[schema.ValidationRule]
+	indexes   []*unit[schema.Index]
 }
 
 // placedField is a field and the object that has it.
@@ -176,6 +182,8 @@ func newCompiler(in Input) *compiler {
 	c.objects = c.readObjects(applied)
 	c.fields = c.readFields(applied)
 	c.pipelines = c.readPipelines(applied)
+	c.rules = c.readRules(applied)
+	c.indexes = c.readIndexes(applied)
 	return c
 }
 
@@ -193,6 +201,10 @@ func (c *compiler) compile() (*schema.Schema, error) {
 	}
 	s.Pipelines = c.settlePipelines(s)
 	takeStages(s)
+	if _, err := schema.Build(s); err != nil {
+		return nil, err
+	}
+	s.Rules, s.Indexes = c.settleRules(s), c.settleIndexes(s)
 	return schema.Build(s)
 }
 
@@ -221,6 +233,12 @@ func (c *compiler) verdicts() map[Ref]Verdict {
 		add(&u.resource, u.applied != nil)
 	}
 	for _, u := range c.pipelines {
+		add(&u.resource, u.applied != nil)
+	}
+	for _, u := range c.rules {
+		add(&u.resource, u.applied != nil)
+	}
+	for _, u := range c.indexes {
 		add(&u.resource, u.applied != nil)
 	}
 	return verdicts

@@ -58,6 +58,14 @@ func (in *Input) add(document []byte, created time.Time) error {
 		p := &crmv1.Pipeline{}
 		in.Pipelines = append(in.Pipelines, p)
 		object = p
+	case KindRule:
+		r := &crmv1.ValidationRule{}
+		in.Rules = append(in.Rules, r)
+		object = r
+	case KindIndex:
+		x := &crmv1.ObjectIndex{}
+		in.Indexes = append(in.Indexes, x)
+		object = x
 	case "Namespace":
 		return nil
 	default:
@@ -79,6 +87,14 @@ func object(name, spec string) string {
 
 func pipeline(name, spec string) string {
 	return fmt.Sprintf("kind: Pipeline\nmetadata: {name: %q}\nspec: {%s}\n---\n", name, spec)
+}
+
+func rule(name, spec string) string {
+	return fmt.Sprintf("kind: ValidationRule\nmetadata: {name: %q}\nspec: {message: {en: No}, %s}\n---\n", name, spec)
+}
+
+func objectIndex(name, spec string) string {
+	return fmt.Sprintf("kind: ObjectIndex\nmetadata: {name: %q}\nspec: {%s}\n---\n", name, spec)
 }
 
 // served compiles documents that must all be good.
@@ -184,18 +200,6 @@ func TestBadResourcesAreRefusedWithPathAndReason(t *testing.T) {
 		"an inline field whose column is that of a part": {
 			object("fleet", "fields: [{key: seat, type: geo}, {key: seat__latitude, type: text}]"),
 			refused{Ref{KindObject, "fleet"}, crmv1.ReasonInvalid, "spec.fields[1].key", `spec.fields[0] has the column "x_seat__latitude" already`},
-		},
-		"a field that claims the name of a companion": {
-			field("call", "object: customer, name: phone_e164, type: text"),
-			refused{Ref{KindField, "call"}, crmv1.ReasonNameConflict, "spec.name", `"phone_e164" is the API name of a standard field of "customer" already; choose another name`},
-		},
-		"a field whose companion's name is taken": {
-			field("call-e164", "object: customer, type: text") + field("call", "object: customer, type: phone"),
-			refused{Ref{KindField, "call"}, crmv1.ReasonNameConflict, "metadata.name", `"call_e164" is the API name of CustomField call-e164 already; choose another name`},
-		},
-		"an inline field that has the name of a companion": {
-			object("fleet", "fields: [{key: call, type: phone}, {key: call_e164, type: text}]"),
-			refused{Ref{KindObject, "fleet"}, crmv1.ReasonInvalid, "spec.fields[1].key", `spec.fields[0] has the name "call_e164" already`},
 		},
 		"a title that has parts": {
 			object("fleet", "titleField: driver, fields: [{key: driver, type: person_name}]"),

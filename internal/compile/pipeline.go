@@ -207,7 +207,7 @@ func placePipeline(p *schema.Pipeline, spec *crmv1.PipelineSpec, o *schema.Objec
 			continue
 		}
 		for j, name := range spec.Stages[i].Gate.Required {
-			f, ok := lookUp(name, o.Field, o.FieldByIdentity)
+			f, ok := named(o, name, true)
 			if !ok {
 				problems = append(problems, Problem{Path: fmt.Sprintf("spec.stages[%d].gate.required[%d]", i, j), Message: noField(o, name)})
 				continue
@@ -228,6 +228,15 @@ func lookUp(name string, ways ...func(string) (*schema.Field, bool)) (*schema.Fi
 		}
 	}
 	return nil, false
+}
+
+// named is the field that a new form names, by what the API calls it or by its identity;
+// an applied form names identities alone.
+func named(o *schema.Object, name string, isNew bool) (*schema.Field, bool) {
+	if !isNew {
+		return o.FieldByIdentity(name)
+	}
+	return lookUp(name, o.Field, o.FieldByIdentity)
 }
 
 func noField(o *schema.Object, name string) string {

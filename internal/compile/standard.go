@@ -211,6 +211,8 @@ type appliedIndex struct {
 	objects   map[string]*schema.Object
 	fields    map[string]*placedField
 	pipelines map[string]*schema.Pipeline
+	rules     map[string]*schema.ValidationRule
+	indexes   map[string]*schema.Index
 	// staged are the fields that hold the stage of a pipeline: "object/field" -> Source of the pipeline.
 	staged map[string]string
 }
@@ -219,6 +221,7 @@ func index(applied *schema.Schema) appliedIndex {
 	x := appliedIndex{
 		standard: map[string]*schema.Object{}, objects: map[string]*schema.Object{}, fields: map[string]*placedField{},
 		pipelines: map[string]*schema.Pipeline{}, staged: map[string]string{},
+		rules: map[string]*schema.ValidationRule{}, indexes: map[string]*schema.Index{},
 	}
 	if applied == nil {
 		return x
@@ -244,6 +247,12 @@ func index(applied *schema.Schema) appliedIndex {
 		if p.Source != sourceStandard {
 			x.pipelines[p.Source] = p
 		}
+	}
+	for _, r := range applied.Rules {
+		x.rules[r.Source] = r
+	}
+	for _, i := range applied.Indexes {
+		x.indexes[i.Source] = i
 	}
 	return x
 }

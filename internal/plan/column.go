@@ -38,7 +38,15 @@ func (t *tableMaker) change(c *column, kind Kind) Change {
 	if pipeline, ok := t.wanted.PipelineOf(t.object(), c.field); ok {
 		resource = pipeline.Source // the stages are the field's options
 	}
-	return Change{Resource: resource, Object: t.object().Identity, Field: c.field.Declared().Identity, Kind: kind}
+	return Change{Resource: resource, Object: t.object().Identity, Field: whole(c.field).Identity, Kind: kind}
+}
+
+// whole is the field that a resource declares: the field itself, or the one that it is a part of.
+func whole(f *schema.Field) *schema.Field {
+	if f.Parent != nil {
+		return f.Parent
+	}
+	return f
 }
 
 func (t *tableMaker) planColumn(c *column) {
@@ -101,7 +109,7 @@ func (t *tableMaker) addColumn(c *column) {
 
 // cannotAdd says why the column cannot be added to a table with rows, or "".
 func (t *tableMaker) cannotAdd(c *column) string {
-	object, field := t.object().Name, c.field.Declared().Path()
+	object, field := t.object().Name, whole(c.field).Path()
 	switch {
 	case !t.live.HasRows:
 		return ""
@@ -337,39 +345,6 @@ func (t *tableMaker) stale(names iter.Seq[string], owner string, kinds []string)
 			return slices.ContainsFunc(other.parts(), func(p part) bool { return p.name == name })
 		})
 	})
-}
-
-func (t *tableMaker) planIndexes(c *column) {
-	owner := t.object().Table + "_" + c.name
-	for _, name := range t.stale(maps.Keys(t.live.Indexes), owner, indexKinds) {
-		change := t.change(c, DropIndex)
-		change.Lock = lockAccessExclusive
-		change.Summary = fmt.Sprintf("give up index %s of %s", name, t.object().Name)
-		change.Statements = []string{"DROP INDEX " + inRecords(name)}
-		t.add(phaseFields, change)
-	}
-	for _, p := range c.indexes {
-		existing, ok := t.live.Indexes[p.name]
-		if ok && existing.Valid {
-			continue
-		}
-		change := t.change(c, AddIndex)
-		change.Summary = fmt.Sprintf("index field %q of %s", c.field.Path(), t.object().Name)
-		if p.kind == kindUnique {
-			change.Summary = fmt.Sprintf("make field %q of %s unique", c.field.Path(), t.object().Name)
-		}
-		change.Drift = !ok && t.had[key("part", t.object().Table, p.name)] && !t.unfinished(p)
-		if ok { // a concurrent making that was broken off leaves an index that nothing uses
-			change.Statements = append(change.Statements, "DROP INDEX CONCURRENTLY IF EXISTS "+inRecords(p.name))
-		}
-		concurrently := ok || t.live.HasRows
-		change.Statements = append(change.Statements, createIndex(p, concurrently))
-		phase := phaseIndexes
-		if concurrently {
-			phase, change.Lock = phaseConcurrentIndexes, lockShareUpdate
-		}
-		t.add(phase, change)
-	}
 }
 
 // validate checks the rows against the constraints that were added without: one pass

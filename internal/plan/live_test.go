@@ -24,6 +24,9 @@ func liveOf(s *schema.Schema, withRows ...string) *Live {
 				t.Indexes[p.name] = Index{Valid: true}
 			}
 		}
+		for _, x := range sh.indexes {
+			t.Indexes[x.name] = Index{Valid: true}
+		}
 		live.Tables[o.Table] = t
 		if o.IsSearched() {
 			live.Tables[o.SearchTable()] = searchTableOf(o)

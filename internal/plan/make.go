@@ -91,6 +91,9 @@ func knownParts(applied *schema.Schema) map[string]bool {
 				had[key("part", o.Table, named.name)] = true
 			}
 		}
+		for _, x := range sh.indexes {
+			had[key("part", o.Table, x.name)] = true
+		}
 	}
 	return had
 }
@@ -146,6 +149,7 @@ func (m *maker) planObject(o *schema.Object) {
 			t.planColumn(c)
 		}
 	}
+	t.planDeclaredIndexes()
 	t.validate()
 }
 
@@ -177,6 +181,9 @@ func (m *maker) createTable(sh *shape) {
 		for _, index := range c.indexes {
 			indexes = append(indexes, createIndex(index, false))
 		}
+	}
+	for _, x := range sh.indexes {
+		indexes = append(indexes, createIndex(x.part, false))
 	}
 	create := "CREATE TABLE " + o.QualifiedTable() + " (\n  " + strings.Join(lines, ",\n  ") + "\n)"
 	change := Change{

@@ -43,6 +43,7 @@ func (m *maker) planMeaning() {
 		}
 	}
 	m.pipelineMeaning()
+	m.ruleMeaning()
 	if m.applied.Organisation != m.wanted.Organisation {
 		m.tell("Tenant "+m.wanted.Organisation.Name, "", "", "change the organisation's settings")
 	}
@@ -66,23 +67,38 @@ func (m *maker) objectMeaning(before, o *schema.Object) {
 }
 
 func (m *maker) pipelineMeaning() {
-	old := map[string]*schema.Pipeline{}
-	for _, p := range m.applied.Pipelines {
-		old[p.Identity] = p
+	meaningOf(m, "pipeline", m.applied.Pipelines, m.wanted.Pipelines, func(p *schema.Pipeline) (identity, object, source string) {
+		return p.Identity, p.Object, p.Source
+	})
+}
+
+func (m *maker) ruleMeaning() {
+	meaningOf(m, "validation rule", m.applied.Rules, m.wanted.Rules, func(r *schema.ValidationRule) (identity, object, source string) {
+		return r.Identity, r.Object, r.Source
+	})
+}
+
+// meaningOf names what came, changed and went of a kind that no statement makes.
+func meaningOf[T any](m *maker, kind string, applied, wanted []*T, of func(*T) (identity, object, source string)) {
+	old := map[string]*T{}
+	for _, thing := range applied {
+		identity, _, _ := of(thing)
+		old[identity] = thing
 	}
-	for _, p := range m.wanted.Pipelines {
-		before, ok := old[p.Identity]
-		delete(old, p.Identity)
+	for _, thing := range wanted {
+		identity, object, source := of(thing)
+		before, ok := old[identity]
+		delete(old, identity)
 		switch {
 		case !ok:
-			m.tell(p.Source, p.Object, "", fmt.Sprintf("add pipeline %q to %s", p.Identity, p.Object))
-		case !same(before, p):
-			m.tell(p.Source, p.Object, "", fmt.Sprintf("change pipeline %q of %s", p.Identity, p.Object))
+			m.tell(source, object, "", fmt.Sprintf("add %s %q to %s", kind, identity, object))
+		case !same(before, thing):
+			m.tell(source, object, "", fmt.Sprintf("change %s %q of %s", kind, identity, object))
 		}
 	}
-	for _, p := range m.applied.Pipelines {
-		if old[p.Identity] != nil {
-			m.tell(p.Source, p.Object, "", fmt.Sprintf("take pipeline %q from %s", p.Identity, p.Object))
+	for _, thing := range applied {
+		if identity, object, source := of(thing); old[identity] != nil {
+			m.tell(source, object, "", fmt.Sprintf("take %s %q from %s", kind, identity, object))
 		}
 	}
 }

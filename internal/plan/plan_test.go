@@ -80,6 +80,22 @@ func edit(object, field string, change func(*schema.Field)) func(*schema.Schema)
 	return func(s *schema.Schema) { change(fieldOf(s, object, field)) }
 }
 
+// indexed adds an index over fields of opportunity.
+func indexed(identity string, unique bool, fields ...schema.IndexField) func(*schema.Schema) {
+	return func(s *schema.Schema) {
+		s.Indexes = append(s.Indexes, &schema.Index{
+			Identity: identity, Object: "opportunity", Unique: unique, Fields: fields, Source: "ObjectIndex " + identity,
+		})
+	}
+}
+
+// ruled adds a validation rule to opportunity.
+func ruled(identity string) func(*schema.Schema) {
+	return func(s *schema.Schema) {
+		s.Rules = append(s.Rules, &schema.ValidationRule{Identity: identity, Object: "opportunity", Expression: "true", Source: "ValidationRule " + identity})
+	}
+}
+
 func TestPlans(t *testing.T) {
 	t.Parallel()
 	type form []func(*schema.Schema)
@@ -180,6 +196,24 @@ func TestPlans(t *testing.T) {
 			name:    "values change into parts in an empty table",
 			applied: form{with("site", schema.TypeText, func(f *schema.Field) { f.Required = true })},
 			wanted:  form{with("site", schema.TypeGeo, func(f *schema.Field) { f.Required = true })},
+		},
+		{
+			name: "indexes over several fields come and go while people work", rows: []string{"opportunity"},
+			applied: form{indexed("old", false, schema.IndexField{Field: "name"}), ruled("sane")},
+			wanted: form{
+				indexed("by-stage", false, schema.IndexField{Field: "stage"}, schema.IndexField{Field: "name", Descending: true}), ruled("strict"),
+			},
+		},
+		{
+			name: "fields become unique together only in an empty table", rows: []string{"opportunity"},
+			wanted: form{
+				indexed("one-each", true, schema.IndexField{Field: "customer"}, schema.IndexField{Field: "name"}),
+				func(s *schema.Schema) {
+					s.Indexes = append(s.Indexes, &schema.Index{
+						Identity: "names", Object: "customer", Unique: true, Fields: []schema.IndexField{{Field: "name"}, {Field: "size"}}, Source: "ObjectIndex names",
+					})
+				},
+			},
 		},
 		{
 			name: "drift is told", rows: []string{"customer"}, applied: form{with("tier", schema.TypeText)},

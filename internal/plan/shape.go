@@ -8,6 +8,7 @@ import (
 
 	"github.com/shopspring/decimal"
 
+	"github.com/kontor-crm/kontor/internal/expr"
 	"github.com/kontor-crm/kontor/internal/schema"
 )
 
@@ -15,7 +16,15 @@ import (
 type shape struct {
 	object  *schema.Object
 	columns []column
+	// indexes are those over several fields.
+	indexes []index
 	view    view
+}
+
+// index is a declared index of an object.
+type index struct {
+	part
+	declared *schema.Index
 }
 
 // column is what the database has to hold for one field.
@@ -53,7 +62,42 @@ func shapeOf(s *schema.Schema, o *schema.Object) *shape {
 	for _, f := range hiddenFields {
 		sh.columns = append(sh.columns, column{field: f, name: f.Column, storage: f.Storage()})
 	}
+	for _, declared := range s.IndexesOf(o) {
+		sh.indexes = append(sh.indexes, indexOf(o, declared))
+	}
 	return sh
+}
+
+// indexOf is a declared index. One that is not unique ends with the id, as every
+// sort does, so that a page is read from it as it stands.
+func indexOf(o *schema.Object, declared *schema.Index) index {
+	kind := kindIndex
+	keys := make([]string, 0, len(declared.Fields)+1)
+	descending := false
+	for _, field := range declared.Fields {
+		f, _ := o.FieldByIdentity(field.Field)
+		descending = field.Descending
+		keys = append(keys, indexKey(f, descending))
+	}
+	if declared.Unique {
+		kind = kindUnique
+	} else if id, ok := o.FieldByIdentity(schema.FieldID); ok {
+		keys = append(keys, indexKey(id, descending))
+	}
+	definition := o.QualifiedTable() + " (" + strings.Join(keys, ", ") + ") WHERE " + schema.QuoteIdent(schema.ColumnDeletedAt) + " IS NULL"
+	return index{part: newPart(o.Table+"_i_"+declared.Identity, kind, definition, "indexed"), declared: declared}
+}
+
+// indexKey is one column of an index, with records without a value last, as lists have them.
+func indexKey(f *schema.Field, descending bool) string {
+	key := schema.QuoteIdent(f.Column)
+	if descending {
+		key += " DESC"
+		if !expr.AlwaysSet(f) {
+			key += " NULLS LAST"
+		}
+	}
+	return key
 }
 
 func columnOf(s *schema.Schema, o *schema.Object, f *schema.Field) column {
@@ -88,9 +132,6 @@ func checksOf(f *schema.Field) []part {
 	}
 	if f.System && f.Type != schema.TypeCurrency {
 		return checks // the service alone writes them, and each check costs time in every write
-	}
-	if f.Beside != nil {
-		return checks // so are these
 	}
 	for _, rule := range f.Rules() {
 		if !storageImplies(f.Storage(), rule) {
@@ -216,15 +257,7 @@ func indexesOf(o *schema.Object, f *schema.Field) []part {
 	case f.System && f.Identity != schema.FieldOwner:
 		return nil // they are seldom asked for, and each index costs time in every write
 	case f.Unique:
-		key := name
-		if f.IgnoresCase() {
-			key = "lower(" + name + ")"
-		}
-		indexes := []part{newPart(owner, kindUnique, o.QualifiedTable()+" ("+key+") WHERE "+schema.QuoteIdent(schema.ColumnDeletedAt)+" IS NULL", "unique")}
-		if f.Indexed && key != name { // filters and orders are by the value itself
-			indexes = append(indexes, newPart(owner, kindIndex, o.QualifiedTable()+" ("+name+")", "indexed"))
-		}
-		return indexes
+		return []part{newPart(owner, kindUnique, o.QualifiedTable()+" ("+name+") WHERE "+schema.QuoteIdent(schema.ColumnDeletedAt)+" IS NULL", "unique")}
 	case f.Storage() == schema.StorageTexts && f.Indexed:
 		// With a pending list a search right after writes reads all of the list.
 		return []part{newPart(owner, kindIndex, o.QualifiedTable()+" USING gin ("+name+") WITH (fastupdate=off)", "indexed")}

@@ -156,7 +156,7 @@ func (c *Compiler) List(a Access, r ListRequest) (*List, error) {
 		where = gone(record)
 	}
 	if filter != nil {
-		where += " AND " + filter.SQL(&args, c.context(a), record)
+		where += " AND " + filter.SQL(&args, c.Context(a), record)
 	}
 	all := " FROM " + o.QualifiedTable() + " AS " + record + " WHERE " + where
 	switch r.Count {
@@ -258,7 +258,7 @@ func sortKeys(a Access, o *schema.Object, names []string, selected *selection) (
 		if len(f.Parts()) > 0 {
 			return nil, malformed("sort", "%q has parts; sort by one of them: %s", f.Name, f.Parts()[0].Path())
 		}
-		if f.Kind() == schema.KindTexts || f.Kind() == schema.KindJSON || f.Type == schema.TypeLongText || f.Type == schema.TypeRichText {
+		if !f.Sortable() {
 			return nil, malformed("sort", "%q is %s and has no order", f.Path(), f.Type)
 		}
 		if slices.ContainsFunc(keys, func(k sortKey) bool { return k.field == f }) {

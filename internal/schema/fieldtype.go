@@ -35,17 +35,17 @@ const (
 	TypeDuration      TypeName = "duration"
 	TypeRating        TypeName = "rating"
 	TypeJSON          TypeName = "json"
-	TypeCurrency      TypeName = "currency"
 )
 
 // The types of system fields and of parts; no resource may name them.
 const (
-	TypeID      TypeName = "id"
-	TypeTags    TypeName = "tags"
-	TypeCountry TypeName = "country"
+	TypeID       TypeName = "id"
+	TypeTags     TypeName = "tags"
+	TypeCurrency TypeName = "currency"
+	TypeCountry  TypeName = "country"
 )
 
-var innerTypes = []TypeName{TypeID, TypeTags, TypeCountry}
+var innerTypes = []TypeName{TypeID, TypeTags, TypeCurrency, TypeCountry}
 
 // Kind is what an expression sees of a value: one kind for all numbers, one for all texts.
 type Kind string
@@ -193,6 +193,11 @@ func (f *Field) Storage() Storage { return types[f.Type].Storage(f) }
 
 // Rules hold for every value of the field that is not null.
 func (f *Field) Rules() []Rule { return types[f.Type].Rules(f) }
+
+// Sortable says whether the values have an order by which records can be sorted and indexed.
+func (f *Field) Sortable() bool {
+	return f.Kind() != KindTexts && f.Kind() != KindJSON && f.Type != TypeLongText && f.Type != TypeRichText && len(f.Parts()) == 0
+}
 
 // Decode reads a JSON value; nil is nil. Errors are for the user and do not name the field.
 func (f *Field) Decode(value any) (any, error) {

@@ -26,8 +26,10 @@ type Schema struct {
 	Organisation Organisation `json:"organisation"`
 	// Objects are ordered: standard ones first, each group by identity.
 	Objects []*Object `json:"objects"`
-	// Pipelines are ordered by object, then identity.
-	Pipelines []*Pipeline `json:"pipelines,omitempty"`
+	// Pipelines, Rules and Indexes are ordered by object, then identity.
+	Pipelines []*Pipeline       `json:"pipelines,omitempty"`
+	Rules     []*ValidationRule `json:"rules,omitempty"`
+	Indexes   []*Index          `json:"indexes,omitempty"`
 
 	byName     map[string]*Object
 	byIdentity map[string]*Object
@@ -45,9 +47,6 @@ type Organisation struct {
 	TimeZone string `json:"timeZone"`
 	// Currency is the ISO 4217 code that a record gets when it names none.
 	Currency string `json:"currency"`
-	// Country is the ISO 3166 code of the country whose phone numbers are written
-	// without one; empty when there is none.
-	Country string `json:"country,omitempty"`
 }
 
 // Label is a text by language. A missing language falls back, see In.
@@ -149,15 +148,9 @@ type Field struct {
 	ReadOnly bool `json:"-"`
 	// Parent is the field that this one is a part of, or nil.
 	Parent *Field `json:"-"`
-	// Beside is the field whose values this one holds in another form, or nil.
-	Beside *Field `json:"-"`
 
-	parts     []*Field
-	companion *Field
+	parts []*Field
 }
-
-// IgnoresCase says whether values that differ in case only are the same key.
-func (f *Field) IgnoresCase() bool { return f.Type == TypeEmail }
 
 // Option is one choice of a picklist.
 type Option struct {
@@ -219,6 +212,41 @@ func (s *Stage) Allows(to string) bool {
 	return s.AllowedMoves == nil || s.Key == to || slices.Contains(s.AllowedMoves, to)
 }
 
+// ValidationRule is a condition over the fields of a record that its writes have to keep.
+type ValidationRule struct {
+	Identity string `json:"identity"`
+	// Object is the identity of the object whose records keep it.
+	Object string `json:"object"`
+	// Expression is the condition in CEL; it must be true for a write to pass.
+	Expression string `json:"expression"`
+	// Field is the identity of the field where the message belongs; empty: the record's.
+	Field string `json:"field,omitempty"`
+	// Message is what people read whose write is refused.
+	Message Label `json:"message"`
+	// Source is the resource that declares it ("ValidationRule ends-after-start").
+	Source string `json:"source"`
+}
+
+// Index is an index over fields of an object, in addition to those that the
+// fields ask for themselves.
+type Index struct {
+	Identity string `json:"identity"`
+	// Object is the identity of the object that is indexed.
+	Object string       `json:"object"`
+	Fields []IndexField `json:"fields"`
+	// Unique refuses a second live record with the same values, none of them null.
+	Unique bool `json:"unique,omitempty"`
+	// Source is the resource that declares it ("ObjectIndex biggest-by-stage").
+	Source string `json:"source"`
+}
+
+// IndexField is one field of an index.
+type IndexField struct {
+	// Field is its identity.
+	Field      string `json:"field"`
+	Descending bool   `json:"descending,omitempty"`
+}
+
 // Build makes the schema usable after its exported fields were set: it adds the
 // system fields and the indexes by name. It fails on names or identities that
 // stand twice, and on relations and pipelines that point to nothing; the
@@ -252,6 +280,19 @@ func Build(s *Schema) (*Schema, error) {
 		o := s.byIdentity[p.Object]
 		if o == nil || o.byIdentity[p.Field] == nil {
 			return nil, fmt.Errorf("pipeline %q is on the unknown field %q of %q", p.Identity, p.Field, p.Object)
+		}
+	}
+	for _, r := range s.Rules {
+		if s.byIdentity[r.Object] == nil {
+			return nil, fmt.Errorf("validation rule %q is on the unknown object %q", r.Identity, r.Object)
+		}
+	}
+	for _, x := range s.Indexes {
+		o := s.byIdentity[x.Object]
+		for _, f := range x.Fields {
+			if o == nil || o.byIdentity[f.Field] == nil {
+				return nil, fmt.Errorf("index %q is on the unknown field %q of %q", x.Identity, f.Field, x.Object)
+			}
 		}
 	}
 	return s, nil
@@ -318,6 +359,28 @@ func (s *Schema) PipelinesOf(object *Object) []*Pipeline {
 	return found
 }
 
+// RulesOf are the validation rules of an object.
+func (s *Schema) RulesOf(object *Object) []*ValidationRule {
+	var found []*ValidationRule
+	for _, r := range s.Rules {
+		if r.Object == object.Identity {
+			found = append(found, r)
+		}
+	}
+	return found
+}
+
+// IndexesOf are the declared indexes of an object.
+func (s *Schema) IndexesOf(object *Object) []*Index {
+	var found []*Index
+	for _, x := range s.Indexes {
+		if x.Object == object.Identity {
+			found = append(found, x)
+		}
+	}
+	return found
+}
+
 // Field is the field that the API calls so, system fields and parts
 // ("address.city") included, or false.
 func (o *Object) Field(name string) (*Field, bool) {
@@ -332,11 +395,11 @@ func (o *Object) FieldByIdentity(identity string) (*Field, bool) {
 }
 
 // AllFields are the visible fields of a record: id and number, the declared
-// ones with their companions, then the other system fields. They are what the JSON of a record has.
+// ones, then the other system fields. They are what the JSON of a record has.
 func (o *Object) AllFields() []*Field {
-	all := make([]*Field, 0, len(o.system)+2*len(o.Fields))
+	all := make([]*Field, 0, len(o.system)+len(o.Fields))
 	all = append(all, o.system[:2]...)
-	all = append(all, withCompanions(o.Fields)...)
+	all = append(all, o.Fields...)
 	return append(all, o.system[2:]...)
 }
 
@@ -370,16 +433,6 @@ func (o *Object) index() error {
 	o.system = systemFields(o)
 	o.byName = make(map[string]*Field, len(o.system)+len(o.Fields))
 	o.byIdentity = make(map[string]*Field, len(o.system)+len(o.Fields))
-	declared := make(map[string]bool, len(o.system)+len(o.Fields))
-	for _, f := range slices.Concat(o.system, o.Fields) {
-		declared[f.Name] = true
-	}
-	for _, f := range o.Fields {
-		f.makeCompanion(func(name string) bool { return declared[name] })
-		if f.companion != nil {
-			declared[f.companion.Name] = true
-		}
-	}
 	for _, f := range o.AllFields() {
 		if o.byName[f.Name] != nil || o.byIdentity[f.Identity] != nil {
 			return fmt.Errorf("field %q stands twice", f.Name)

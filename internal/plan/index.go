@@ -1,0 +1,76 @@
+package plan
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+)
+
+// planIndexes plans the indexes that a field asks for itself.
+func (t *tableMaker) planIndexes(c *column) {
+	t.dropIndexes(t.change(c, DropIndex), t.stale(maps.Keys(t.live.Indexes), t.object().Table+"_"+c.name, indexKinds))
+	for _, p := range c.indexes {
+		change := t.change(c, AddIndex)
+		change.Summary = fmt.Sprintf("index field %q of %s", c.field.Path(), t.object().Name)
+		if p.kind == kindUnique {
+			change.Summary = fmt.Sprintf("make field %q of %s unique", c.field.Path(), t.object().Name)
+		}
+		t.addIndex(change, p)
+	}
+}
+
+// planDeclaredIndexes plans the indexes over several fields.
+func (t *tableMaker) planDeclaredIndexes() {
+	var stale []string
+	if t.applied != nil {
+		for _, x := range shapeOf(t.maker.applied, t.applied).indexes {
+			_, there := t.live.Indexes[x.name]
+			if there && !slices.ContainsFunc(t.shape.indexes, func(wanted index) bool { return wanted.name == x.name }) {
+				stale = append(stale, x.name)
+			}
+		}
+	}
+	t.dropIndexes(Change{Resource: t.object().Source, Object: t.object().Identity, Kind: DropIndex}, stale)
+	for _, x := range t.shape.indexes {
+		change := Change{Resource: x.declared.Source, Object: t.object().Identity, Kind: AddIndex}
+		change.Summary = fmt.Sprintf("add index %q to %s", x.declared.Identity, t.object().Name)
+		if x.declared.Unique {
+			change.Summary = fmt.Sprintf("make the fields of index %q of %s unique together", x.declared.Identity, t.object().Name)
+			if t.live.HasRows && !t.had[key("part", t.object().Table, x.name)] {
+				change.Kind, change.Class, change.Lock = ChangeUnique, Careful, lockShareUpdate
+				t.refuse(change, "the fields of index %q may not become unique while %s has records: some may have the same values", x.declared.Identity, t.object().Name)
+				continue
+			}
+		}
+		t.addIndex(change, x.part)
+	}
+}
+
+func (t *tableMaker) dropIndexes(change Change, names []string) {
+	change.Lock = lockAccessExclusive
+	for _, name := range names {
+		change.Summary = fmt.Sprintf("give up index %s of %s", name, t.object().Name)
+		change.Statements = []string{"DROP INDEX " + inRecords(name)}
+		t.add(phaseFields, change)
+	}
+}
+
+// addIndex makes an index that is not there, or that a broken-off plan has left
+// half made. On a table with rows it is made concurrently.
+func (t *tableMaker) addIndex(change Change, p part) {
+	existing, ok := t.live.Indexes[p.name]
+	if ok && existing.Valid {
+		return
+	}
+	change.Drift = !ok && t.had[key("part", t.object().Table, p.name)] && !t.unfinished(p)
+	if ok { // a concurrent making that was broken off leaves an index that nothing uses
+		change.Statements = append(change.Statements, "DROP INDEX CONCURRENTLY IF EXISTS "+inRecords(p.name))
+	}
+	concurrently := ok || t.live.HasRows
+	change.Statements = append(change.Statements, createIndex(p, concurrently))
+	phase := phaseIndexes
+	if concurrently {
+		phase, change.Lock = phaseConcurrentIndexes, lockShareUpdate
+	}
+	t.add(phase, change)
+}
