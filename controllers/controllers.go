@@ -11,8 +11,10 @@ import (
 	"github.com/kontor-crm/kontor/controllers/customfield"
 	"github.com/kontor-crm/kontor/controllers/customobject"
 	"github.com/kontor-crm/kontor/controllers/databaseserver"
+	"github.com/kontor-crm/kontor/controllers/objectindex"
 	"github.com/kontor-crm/kontor/controllers/pipeline"
 	"github.com/kontor-crm/kontor/controllers/tenant"
+	"github.com/kontor-crm/kontor/controllers/validationrule"
 	"github.com/kontor-crm/kontor/internal/reconcile"
 )
 
@@ -47,9 +49,11 @@ func Setup(m ctrl.Manager, parts Parts) error {
 				Now: parts.Now, Settings: parts.Settings,
 			}).SetupWithManager(m)
 		},
-		customobject.Kind: func() error { return customobject.SetupWithManager(m, customobject.New(c, parts.Pace, verdicts)) },
-		customfield.Kind:  func() error { return customfield.SetupWithManager(m, customfield.New(c, parts.Pace, verdicts)) },
-		pipeline.Kind:     func() error { return pipeline.SetupWithManager(m, pipeline.New(c, parts.Pace, verdicts)) },
+		customobject.Kind:   func() error { return customobject.New(c, parts.Pace, verdicts).SetupWithManager(m) },
+		customfield.Kind:    func() error { return customfield.New(c, parts.Pace, verdicts).SetupWithManager(m) },
+		pipeline.Kind:       func() error { return pipeline.New(c, parts.Pace, verdicts).SetupWithManager(m) },
+		validationrule.Kind: func() error { return validationrule.New(c, parts.Pace, verdicts).SetupWithManager(m) },
+		objectindex.Kind:    func() error { return objectindex.New(c, parts.Pace, verdicts).SetupWithManager(m) },
 	} {
 		if err := setup(); err != nil {
 			return fmt.Errorf("setting up the controller of %s: %w", name, err)

@@ -3,10 +3,7 @@
 package customfield
 
 import (
-	ctrl "sigs.k8s.io/controller-runtime"
-	"sigs.k8s.io/controller-runtime/pkg/builder"
 	"sigs.k8s.io/controller-runtime/pkg/client"
-	"sigs.k8s.io/controller-runtime/pkg/handler"
 
 	crmv1 "github.com/kontor-crm/kontor/api/v1alpha1"
 	"github.com/kontor-crm/kontor/internal/reconcile"
@@ -22,14 +19,4 @@ func New(c client.Client, pace reconcile.Pace, verdicts *reconcile.Verdicts) *re
 		New:     func() crmv1.Object { return &crmv1.CustomField{} },
 		NewList: func() client.ObjectList { return &crmv1.CustomFieldList{} },
 	}
-}
-
-// SetupWithManager makes the manager run the controller.
-func SetupWithManager(m ctrl.Manager, r *reconcile.Reporter) error {
-	return ctrl.NewControllerManagedBy(m).
-		Named(Kind).
-		For(&crmv1.CustomField{}).
-		Watches(&crmv1.Tenant{}, handler.EnqueueRequestsFromMapFunc(r.Orphans), builder.WithPredicates(reconcile.TenantGone())).
-		WatchesRawSource(r.Verdicts.Source(Kind)).
-		Complete(r)
 }

@@ -72,6 +72,8 @@ func (c *Controller) SetupWithManager(m ctrl.Manager) error {
 		Watches(&crmv1.CustomObject{}, handler.EnqueueRequestsFromMapFunc(c.tenantsOf), changed).
 		Watches(&crmv1.CustomField{}, handler.EnqueueRequestsFromMapFunc(c.tenantsOf), changed).
 		Watches(&crmv1.Pipeline{}, handler.EnqueueRequestsFromMapFunc(c.tenantsOf), changed).
+		Watches(&crmv1.ValidationRule{}, handler.EnqueueRequestsFromMapFunc(c.tenantsOf), changed).
+		Watches(&crmv1.ObjectIndex{}, handler.EnqueueRequestsFromMapFunc(c.tenantsOf), changed).
 		Watches(&crmv1.DatabaseServer{}, handler.EnqueueRequestsFromMapFunc(c.unsettled), builder.WithPredicates(predicate.Funcs{UpdateFunc: mended})).
 		Watches(&crmv1.DatabaseServer{}, handler.EnqueueRequestsFromMapFunc(c.residents), changed).
 		WithOptions(controller.Options{MaxConcurrentReconciles: max(c.Settings.Concurrency, 4)}).

@@ -76,7 +76,9 @@ func (r *run) gather(ctx context.Context) (*resources, error) {
 	var objects crmv1.CustomObjectList
 	var fields crmv1.CustomFieldList
 	var pipelines crmv1.PipelineList
-	for _, list := range []client.ObjectList{&objects, &fields, &pipelines} {
+	var rules crmv1.ValidationRuleList
+	var indexes crmv1.ObjectIndexList
+	for _, list := range []client.ObjectList{&objects, &fields, &pipelines, &rules, &indexes} {
 		if err := r.Client.List(ctx, list, client.InNamespace(r.tenant.Namespace)); err != nil {
 			return nil, fmt.Errorf("listing the configuration of %q: %w", r.tenant.Namespace, err)
 		}
@@ -94,6 +96,14 @@ func (r *run) gather(ctx context.Context) (*resources, error) {
 		all.pipelines = append(all.pipelines, &pipelines.Items[i])
 		all.add(compile.KindPipeline, &pipelines.Items[i])
 	}
+	for i := range rules.Items {
+		all.rules = append(all.rules, &rules.Items[i])
+		all.add(compile.KindRule, &rules.Items[i])
+	}
+	for i := range indexes.Items {
+		all.indexes = append(all.indexes, &indexes.Items[i])
+		all.add(compile.KindIndex, &indexes.Items[i])
+	}
 	return all, nil
 }
 
@@ -102,6 +112,8 @@ type resources struct {
 	objects   []*crmv1.CustomObject
 	fields    []*crmv1.CustomField
 	pipelines []*crmv1.Pipeline
+	rules     []*crmv1.ValidationRule
+	indexes   []*crmv1.ObjectIndex
 	forms     map[compile.Ref]crmv1.Object
 	suspended map[compile.Ref]string
 }
@@ -136,7 +148,8 @@ func decide(tenant *crmv1.Tenant, all *resources, applied *schema.Schema, live *
 	policy := plan.Policy{HealDrift: tenant.Spec.DriftPolicy != crmv1.DriftReport}
 	for {
 		d.compiled = compile.Compile(compile.Input{
-			Tenant: tenant, Objects: all.objects, Fields: all.fields, Pipelines: all.pipelines, Applied: applied, Held: held,
+			Tenant: tenant, Objects: all.objects, Fields: all.fields, Pipelines: all.pipelines, Rules: all.rules, Indexes: all.indexes,
+			Applied: applied, Held: held,
 		})
 		if d.wantedDigest == "" {
 			d.wantedDigest = d.compiled.Schema.Digest()

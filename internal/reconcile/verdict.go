@@ -12,8 +12,10 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/util/workqueue"
 	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/builder"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/event"
+	"sigs.k8s.io/controller-runtime/pkg/handler"
 	"sigs.k8s.io/controller-runtime/pkg/predicate"
 	"sigs.k8s.io/controller-runtime/pkg/source"
 
@@ -121,9 +123,19 @@ type Reporter struct {
 	NewList func() client.ObjectList
 }
 
-// Orphans are the resources of the kind in the namespace of a Tenant that is gone:
-// for a watch on Tenants, with the predicate TenantGone.
-func (r *Reporter) Orphans(ctx context.Context, tenant client.Object) []ctrl.Request {
+// SetupWithManager makes the manager run the controller. It looks at a resource when
+// that changes, when the schema step said something of it, and when its Tenant is gone.
+func (r *Reporter) SetupWithManager(m ctrl.Manager) error {
+	return ctrl.NewControllerManagedBy(m).
+		Named(r.Kind).
+		For(r.New()).
+		Watches(&crmv1.Tenant{}, handler.EnqueueRequestsFromMapFunc(r.orphans), builder.WithPredicates(tenantGone())).
+		WatchesRawSource(r.Verdicts.Source(r.Kind)).
+		Complete(r)
+}
+
+// orphans are the resources of the kind in the namespace of a Tenant that is gone.
+func (r *Reporter) orphans(ctx context.Context, tenant client.Object) []ctrl.Request {
 	list := r.NewList()
 	if err := r.Client.List(ctx, list, client.InNamespace(tenant.GetNamespace())); err != nil {
 		return nil
@@ -138,8 +150,8 @@ func (r *Reporter) Orphans(ctx context.Context, tenant client.Object) []ctrl.Req
 	return requests
 }
 
-// TenantGone lets the deletions of Tenants through.
-func TenantGone() predicate.Predicate {
+// tenantGone lets the deletions of Tenants through.
+func tenantGone() predicate.Predicate {
 	return predicate.Funcs{
 		CreateFunc:  func(event.CreateEvent) bool { return false },
 		UpdateFunc:  func(event.UpdateEvent) bool { return false },

@@ -1,0 +1,22 @@
+// Package validationrule accepts or refuses each ValidationRule, and reports whether it is in
+// the applied schema. The work itself is the tenant's schema step.
+package validationrule
+
+import (
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	crmv1 "github.com/kontor-crm/kontor/api/v1alpha1"
+	"github.com/kontor-crm/kontor/internal/reconcile"
+)
+
+// Kind is the kind that the controller reports on.
+const Kind = "ValidationRule"
+
+// New is the controller.
+func New(c client.Client, pace reconcile.Pace, verdicts *reconcile.Verdicts) *reconcile.Reporter {
+	return &reconcile.Reporter{
+		Client: c, Pace: pace, Verdicts: verdicts, Kind: Kind,
+		New:     func() crmv1.Object { return &crmv1.ValidationRule{} },
+		NewList: func() client.ObjectList { return &crmv1.ValidationRuleList{} },
+	}
+}
