@@ -29,7 +29,15 @@ func (r *Records) Create(ctx context.Context, object string, body map[string]any
 		if err != nil {
 			return err
 		}
-		changed := decide(r.Compiler.Schema(), o, w, facts{live: live, now: at})
+		known, err := r.facts(o, at)
+		if err != nil {
+			return err
+		}
+		known.live = live
+		changed, err := decide(r.Compiler.Schema(), o, w, known)
+		if err != nil {
+			return err
+		}
 		if err := w.fault(); err != nil {
 			return err
 		}
@@ -107,7 +115,15 @@ func (r *Records) update(
 		if err != nil {
 			return err
 		}
-		changed := decide(r.Compiler.Schema(), o, w, facts{before: before.values, live: live, now: at})
+		known, err := r.facts(o, at)
+		if err != nil {
+			return err
+		}
+		known.before, known.live = before.values, live
+		changed, err := decide(r.Compiler.Schema(), o, w, known)
+		if err != nil {
+			return err
+		}
 		if err := w.fault(); err != nil {
 			return err
 		}

@@ -75,7 +75,7 @@ func (e *entry) fault() error {
 // keyValue is the value of one unique field.
 type keyValue struct {
 	field *schema.Field
-	text  string // see keyText
+	text  string // canonical
 }
 
 // keyValue is the value that an upsert finds its record by; false when it has none.
@@ -83,7 +83,7 @@ func (e *entry) keyValue() (keyValue, bool) {
 	if e.key == nil || e.wish.given[e.key] == nil {
 		return keyValue{}, false
 	}
-	return keyValue{e.key, keyText(e.key, e.wish.given[e.key])}, true
+	return keyValue{e.key, canonical(e.wish.given[e.key])}, true
 }
 
 // chunk is some entries that share a transaction: the lines of a file, or a batch.
@@ -207,7 +207,7 @@ func (c *chunk) decide(e *entry, known *knowledge) error {
 	}
 	binds := e.external != nil && (record == nil || known.external[*e.external] != record.id)
 	w := &write{object: c.object, operation: query.OperationCreate}
-	f := facts{live: known.live, now: known.now}
+	f := known.facts
 	if record != nil {
 		w.id, w.version, w.before, w.operation = record.id, record.version, record.values, query.OperationUpdate
 		f.before = record.values
@@ -218,7 +218,10 @@ func (c *chunk) decide(e *entry, known *knowledge) error {
 		return nil
 	}
 	asked := &wish{given: e.wish.given, refused: maps.Clone(e.wish.refused), violations: slices.Clone(e.wish.violations)}
-	w.changed = decide(c.Compiler.Schema(), c.object, asked, f)
+	var err error
+	if w.changed, err = decide(c.Compiler.Schema(), c.object, asked, f); err != nil {
+		return err
+	}
 	if e.problem = asked.fault(); e.problem != nil {
 		return nil
 	}
@@ -362,7 +365,7 @@ func (k *knowledge) learn(r *knownRecord) {
 	k.records[r.id] = r
 	for _, f := range k.fields {
 		if value := r.values[f]; value != nil {
-			k.keys[keyValue{f, keyText(f, value)}] = r.id
+			k.keys[keyValue{f, canonical(value)}] = r.id
 		}
 	}
 }
@@ -375,7 +378,7 @@ func (k *knowledge) forget(id string) {
 	}
 	delete(k.records, id)
 	for _, f := range k.fields {
-		delete(k.keys, keyValue{f, keyText(f, r.values[f])})
+		delete(k.keys, keyValue{f, canonical(r.values[f])})
 	}
 }
 
@@ -404,7 +407,11 @@ func (k *knowledge) remember(e *entry) {
 // gather asks the database once for each object that relations point to, once
 // for each field that is a key, and once for the records.
 func (c *chunk) gather(ctx context.Context, tx Tx) (*knowledge, error) {
-	k := &knowledge{facts: facts{now: c.now()}, records: map[string]*knownRecord{}, keys: map[keyValue]string{}, external: map[query.ExternalID]string{}}
+	common, err := c.facts(c.object, c.now())
+	if err != nil {
+		return nil, err
+	}
+	k := &knowledge{facts: common, records: map[string]*knownRecord{}, keys: map[keyValue]string{}, external: map[query.ExternalID]string{}}
 	wishes := make([]*wish, 0, len(c.entries))
 	for _, e := range c.entries {
 		if e.unreadable == nil {
@@ -414,7 +421,6 @@ func (c *chunk) gather(ctx context.Context, tx Tx) (*knowledge, error) {
 			k.fields = append(k.fields, e.key)
 		}
 	}
-	var err error
 	if k.live, err = c.liveTargets(ctx, tx, c.live, wishes...); err != nil {
 		return nil, err
 	}

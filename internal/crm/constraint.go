@@ -58,6 +58,9 @@ func (r *Records) explain(err error, writes []*write) error {
 	}
 	switch refusal.Kind {
 	case ConstraintUnique:
+		if together := r.uniqueTogether(object, refusal); together != nil {
+			return &fault.Error{Kind: fault.Conflict, Reason: "Duplicate", Cause: err, Violations: together}
+		}
 		return &fault.Error{
 			Kind: fault.Conflict, Reason: "Duplicate", Cause: err,
 			Violations: []fault.Violation{{Path: path, Message: fmt.Sprintf("another %s has this value", object.Name)}},
@@ -72,6 +75,30 @@ func (r *Records) explain(err error, writes []*write) error {
 		return refuseAt(path, err, "does not fit into its column")
 	}
 	return err
+}
+
+// uniqueTogether are the fields of the declared index that refuses a write; nil
+// when it is none. Such an index is named after its table and its identity.
+func (r *Records) uniqueTogether(object *schema.Object, refusal *ConstraintError) []fault.Violation {
+	for _, x := range r.Compiler.Schema().IndexesOf(object) {
+		if !strings.HasPrefix(refusal.Name, object.Table+"_i_"+x.Identity+"_") {
+			continue
+		}
+		names := make([]string, 0, len(x.Fields))
+		for _, field := range x.Fields {
+			if f, ok := object.FieldByIdentity(field.Field); ok {
+				names = append(names, f.Path())
+			}
+		}
+		violations := make([]fault.Violation, 0, len(names))
+		for _, name := range names {
+			violations = append(violations, fault.Violation{
+				Path: name, Message: fmt.Sprintf("another %s has the same %s", object.Name, strings.Join(names, " and ")),
+			})
+		}
+		return violations
+	}
+	return nil
 }
 
 func refuseAt(path string, cause error, message string) error {

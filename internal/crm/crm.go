@@ -42,6 +42,9 @@ type Actor struct {
 	Channel string
 	// RequestID is that of the request, or empty.
 	RequestID string
+	// Languages are those in which messages of the model are wanted, the best first;
+	// nil is the organisation's.
+	Languages []string
 }
 
 // Access is what the actor may see and do.

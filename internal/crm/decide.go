@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/kontor-crm/kontor/internal/expr"
 	"github.com/kontor-crm/kontor/internal/query"
 	"github.com/kontor-crm/kontor/internal/schema"
 )
@@ -24,6 +25,10 @@ type facts struct {
 	// live says whether the target of a relation is there.
 	live targets
 	now  time.Time
+	// rules are the validation rules of the object; their messages are said in the languages.
+	rules     []query.Rule
+	context   expr.Context
+	languages []string
 }
 
 // targets are the live records among those that relations point to.
@@ -34,7 +39,7 @@ func targetKey(object, id string) string { return object + "/" + id }
 // decide says which fields a wish changes. What the model has against it is
 // added to the wish. It is the one place for the rules of a write, whichever
 // way it comes: request, move or line of a file.
-func decide(s *schema.Schema, object *schema.Object, w *wish, known facts) query.Values {
+func decide(s *schema.Schema, object *schema.Object, w *wish, known facts) (query.Values, error) {
 	d := decision{schema: s, object: object, wish: w, facts: known, after: maps.Clone(known.before)}
 	if d.after == nil {
 		d.after = query.Values{}
@@ -46,8 +51,8 @@ func decide(s *schema.Schema, object *schema.Object, w *wish, known facts) query
 	d.checkRequired()
 	d.checkTogether()
 	d.checkRelations()
-	d.fillCompanions()
-	return d.changes()
+	changed := d.changes()
+	return changed, d.checkRules(changed)
 }
 
 // decision is the state of one decide.
@@ -175,61 +180,6 @@ func (d *decision) checkRequired() {
 		if d.isNew() || d.asked(f) {
 			d.wish.refusef(f, "is required")
 		}
-	}
-}
-
-// fillCompanions keeps the other forms of values beside them.
-func (d *decision) fillCompanions() {
-	country := d.country()
-	for _, f := range d.object.Fields {
-		beside := f.Companion()
-		if beside == nil || d.wish.refused[f] {
-			continue
-		}
-		switch f.Type { //nolint:exhaustive // the others have no companion
-		case schema.TypePhone:
-			d.fillPhone(f, beside, country)
-		}
-	}
-}
-
-// country is that of the record's address, else the organisation's.
-func (d *decision) country() (country value) {
-	for _, f := range d.object.Fields {
-		part, ok := f.Part(schema.PartCountry)
-		if !ok || d.wish.refused[part] {
-			continue
-		}
-		country.changed = country.changed || !equal(d.before[part], d.after[part])
-		if code, ok := d.after[part].(string); ok && country.text == "" {
-			country.text = code
-		}
-	}
-	if country.text == "" {
-		country.text = d.schema.Organisation.Country
-	}
-	return country
-}
-
-// value is a text that other fields depend on.
-type value struct {
-	text    string
-	changed bool
-}
-
-// fillPhone writes the number anew when it is another, or is dialled from another country.
-func (d *decision) fillPhone(f, beside *schema.Field, country value) {
-	number, ok := d.after[f].(string)
-	switch {
-	case !d.isNew() && !country.changed && equal(d.before[f], d.after[f]):
-		return
-	case !ok:
-		d.after[beside] = nil
-		return
-	}
-	d.after[beside] = nil
-	if normal, ok := schema.E164(number, country.text); ok {
-		d.after[beside] = normal
 	}
 }
 

@@ -38,6 +38,7 @@ func (r *Records) carryOut(ctx context.Context, tx Tx, at time.Time, writes ...*
 	}
 	statements := make([]query.Statement, 0, len(writes)+2)
 	changes := make([]query.Change, 0, len(writes))
+	checks := map[int][]query.Rule{} // by statement
 	for _, w := range writes {
 		statement, err := r.statement(w, at)
 		if err != nil {
@@ -48,10 +49,22 @@ func (r *Records) carryOut(ctx context.Context, tx Tx, at time.Time, writes ...*
 		changes = append(changes, r.change(w, at))
 	}
 	statements = append(statements, r.Compiler.History(changes...), r.Compiler.Outbox(changes...))
+	for _, w := range writes {
+		rules, err := r.later(w)
+		if err != nil {
+			return err
+		}
+		if len(rules) > 0 {
+			checks[len(statements)] = rules
+			statements = append(statements, r.Compiler.Check(w.object, w.id, rules, r.context(at)))
+		}
+	}
+	var broken []fault.Violation
 	err := tx.Batch(ctx, statements, func(i int, row [][]byte) error {
 		if i < len(writes) {
 			writes[i].row = cloneRow(row)
 		}
+		broken = append(broken, judge(checks[i], row, r.languages())...)
 		return nil
 	})
 	if err != nil {
@@ -62,7 +75,7 @@ func (r *Records) carryOut(ctx context.Context, tx Tx, at time.Time, writes ...*
 			return fault.New(fault.Conflict, "the %s %q was changed by somebody else at the same time; try again", w.object.Name, w.id)
 		}
 	}
-	return nil
+	return fault.Refuse(broken...)
 }
 
 func (r *Records) statement(w *write, at time.Time) (query.Statement, error) {

@@ -6,6 +6,7 @@ package query
 
 import (
 	"fmt"
+	"sync"
 	"time"
 
 	"github.com/kontor-crm/kontor/internal/expr"
@@ -21,6 +22,8 @@ type Compiler struct {
 	cursors *secret.Sealer
 	tenant  string
 	zone    *time.Location
+	// rules are the validation rules by object, read when they are needed first.
+	rules func() (map[string][]Rule, error)
 }
 
 // New is a compiler for a schema. The sealer makes cursors, which are bound to
@@ -30,11 +33,14 @@ func New(s *schema.Schema, cursors *secret.Sealer, tenant string) *Compiler {
 	if err != nil { // the compiler of the schema has seen to it that there is one
 		zone = time.UTC
 	}
-	return &Compiler{schema: s, cursors: cursors, tenant: tenant, zone: zone}
+	return &Compiler{
+		schema: s, cursors: cursors, tenant: tenant, zone: zone,
+		rules: sync.OnceValues(func() (map[string][]Rule, error) { return compileRules(s) }),
+	}
 }
 
-// context is what the expressions of a statement depend on.
-func (c *Compiler) context(a Access) expr.Context {
+// Context is what the expressions of a statement depend on.
+func (c *Compiler) Context(a Access) expr.Context {
 	return expr.Context{Now: a.at, User: a.user, Zone: c.zone}
 }
 

@@ -126,7 +126,7 @@ func (c *call) run(ctx context.Context, h handler) (*answer, error) {
 func (c *call) records(model *tenancy.Model, channel string) *crm.Records {
 	return &crm.Records{
 		Compiler: model.Compiler, Runner: c.tenant.Database(), Clock: c.options.Clock, NewID: c.options.NewID,
-		Actor: crm.Actor{Principal: c.principal, Channel: channel, RequestID: c.id},
+		Actor: crm.Actor{Principal: c.principal, Channel: channel, RequestID: c.id, Languages: languages(c.Header.Get("Accept-Language"))},
 	}
 }
 

@@ -27,7 +27,6 @@ type organisationAnswer struct {
 	Language    string `json:"language"`
 	TimeZone    string `json:"timeZone"`
 	Currency    string `json:"currency"`
-	Country     string `json:"country,omitempty"`
 }
 
 type objectDescription struct {
@@ -88,13 +87,13 @@ type stageAnswer struct {
 
 // readSchema answers the tenant's model, with labels in the language asked for.
 func readSchema(_ context.Context, c *call, model *tenancy.Model) (*answer, error) {
-	d := describer{schema: model.Schema, languages: languages(c.Header.Get("Accept-Language"), model.Schema.Organisation.Language)}
+	d := describer{schema: model.Schema, languages: append(languages(c.Header.Get("Accept-Language")), model.Schema.Organisation.Language)}
 	organisation := model.Schema.Organisation
 	full := schemaAnswer{
 		Revision: model.Schema.Revision,
 		Organisation: organisationAnswer{
 			Name: organisation.Name, DisplayName: organisation.DisplayName, Language: organisation.Language,
-			TimeZone: organisation.TimeZone, Currency: organisation.Currency, Country: organisation.Country,
+			TimeZone: organisation.TimeZone, Currency: organisation.Currency,
 		},
 		User: userAnswer{
 			ID: c.principal.UserID, Name: c.principal.Name, Email: c.principal.Email, Administrator: c.principal.Administrator,
@@ -133,8 +132,8 @@ func cached(c *call, encoded []byte) *answer {
 const maxLanguages = 10
 
 // languages are those of Accept-Language, the best first, each followed by its
-// base (zh-CN, zh), and then the organisation's own.
-func languages(header, own string) []string {
+// base (zh-CN, zh).
+func languages(header string) []string {
 	tags, _, err := language.ParseAcceptLanguage(header)
 	if err != nil {
 		tags = nil
@@ -144,7 +143,7 @@ func languages(header, own string) []string {
 		base, _ := tag.Base()
 		found = append(found, tag.String(), base.String())
 	}
-	return append(found, own)
+	return found
 }
 
 // describer says what a model holds in some languages.
