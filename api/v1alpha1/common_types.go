@@ -76,7 +76,7 @@ type CommonStatus struct {
 type Label map[string]string
 
 // FieldType is the kind of value that a field holds.
-// +kubebuilder:validation:Enum=text;long_text;integer;decimal;money;percent;boolean;date;datetime;picklist;multi_picklist;email;phone;url;rich_text;time;duration;rating;json;address;person_name;geo;relation;auto_number
+// +kubebuilder:validation:Enum=text;long_text;integer;decimal;money;percent;boolean;date;datetime;picklist;multi_picklist;email;phone;url;rich_text;time;duration;rating;json;currency;address;person_name;geo;relation;auto_number
 type FieldType string
 
 // The types of fields.
@@ -119,6 +119,8 @@ const (
 	FieldRating FieldType = "rating"
 	// FieldJSON is a JSON value for programs.
 	FieldJSON FieldType = "json"
+	// FieldCurrency is the code of a currency, of ISO 4217: EUR.
+	FieldCurrency FieldType = "currency"
 	// FieldAddress is a postal address: a line of text, and the same in parts.
 	FieldAddress FieldType = "address"
 	// FieldPersonName is the name of a person in parts.
@@ -181,8 +183,9 @@ type FieldSpec struct {
 	// decimal, money (in the record's currency), percent, boolean, date,
 	// datetime, picklist (one of the options), multi_picklist (any of the
 	// options), email, phone, url, rich_text, time, duration, rating, json,
-	// address, person_name, geo, relation (one record of another object, or of
-	// the same) or auto_number (counts up by itself).
+	// currency (a code of ISO 4217), address, person_name, geo, relation (one
+	// record of another object, or of the same) or auto_number (counts up by
+	// itself).
 	//
 	// A rich_text is CommonMark and stored as it is written: who shows it must
 	// take HTML inside of it for plain text, and follow no links but http, https
@@ -221,7 +224,8 @@ type FieldSpec struct {
 	Required bool `json:"required,omitempty"`
 
 	// unique refuses a second record with the same value. Records that were
-	// deleted and records without a value do not count.
+	// deleted and records without a value do not count; of an email the case of
+	// its letters does not count.
 	// +optional
 	Unique bool `json:"unique,omitempty"`
 

@@ -99,6 +99,15 @@ type TenantSpec struct {
 	// +kubebuilder:validation:Pattern=`^[A-Z]{3}$`
 	Currency string `json:"currency,omitempty"`
 
+	// country is the ISO 3166 code (two letters: DE, CN) of the country whose
+	// phone numbers people write without its prefix, unless the record has an
+	// address in another one. Without it only numbers that begin with + get a
+	// form that other programs understand.
+	// +optional
+	// +kubebuilder:validation:MaxLength=2
+	// +kubebuilder:validation:Pattern=`^[A-Z]{2}$`
+	Country string `json:"country,omitempty"`
+
 	// modules are the parts of the standard model that the tenant has, beside
 	// customers, contacts, activities, users and departments, which it always
 	// has: sales (lead, opportunity, sales_record, product) and marketing

@@ -201,6 +201,18 @@ func TestBadResourcesAreRefusedWithPathAndReason(t *testing.T) {
 			object("fleet", "fields: [{key: seat, type: geo}, {key: seat__latitude, type: text}]"),
 			refused{Ref{KindObject, "fleet"}, crmv1.ReasonInvalid, "spec.fields[1].key", `spec.fields[0] has the column "x_seat__latitude" already`},
 		},
+		"a field that claims the name of a companion": {
+			field("call", "object: customer, name: phone_e164, type: text"),
+			refused{Ref{KindField, "call"}, crmv1.ReasonNameConflict, "spec.name", `"phone_e164" is the API name of a standard field of "customer" already; choose another name`},
+		},
+		"a field whose companion's name is taken": {
+			field("call-e164", "object: customer, type: text") + field("call", "object: customer, type: phone"),
+			refused{Ref{KindField, "call"}, crmv1.ReasonNameConflict, "metadata.name", `"call_e164" is the API name of CustomField call-e164 already; choose another name`},
+		},
+		"an inline field that has the name of a companion": {
+			object("fleet", "fields: [{key: call, type: phone}, {key: call_e164, type: text}]"),
+			refused{Ref{KindObject, "fleet"}, crmv1.ReasonInvalid, "spec.fields[1].key", `spec.fields[0] has the name "call_e164" already`},
+		},
 		"a title that has parts": {
 			object("fleet", "titleField: driver, fields: [{key: driver, type: person_name}]"),
 			refused{Ref{KindObject, "fleet"}, crmv1.ReasonInvalid, "spec.titleField", `"driver" is person_name, whose value has parts; a title is one value`},

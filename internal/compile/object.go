@@ -129,6 +129,9 @@ func checkRepeated(at string, i int, f *schema.Field, named bool, keys, names, c
 		seen              map[string]int
 	}
 	claims := []claim{{at + ".key", "key", f.Identity, keys}, {namePath, "name", f.Name, names}}
+	if beside, ok := schema.CompanionName(f.Type, f.Name); ok {
+		claims = append(claims, claim{namePath, "name", beside, names})
+	}
 	for _, column := range f.Columns() {
 		claims = append(claims, claim{at + ".key", "column", column, columns})
 	}

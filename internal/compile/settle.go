@@ -334,6 +334,9 @@ func fieldClaims(d *draft, by refuser) {
 		refuse := by(f.by, f.by != nil && f.by.given && !f.by.refused)
 		identities = append(identities, claim{word: f.Identity, path: f.identityPath, by: f.by, held: f.heldIdentity, refuse: refuse})
 		names = append(names, claim{word: f.Name, path: f.namePath, by: f.by, held: f.heldName, refuse: refuse})
+		if beside, ok := schema.CompanionName(f.Type, f.Name); ok {
+			names = append(names, claim{word: beside, path: f.namePath, by: f.by, held: f.heldName, refuse: refuse})
+		}
 		for _, column := range f.Columns() {
 			columns = append(columns, claim{word: column, path: f.identityPath, by: f.by, held: f.heldIdentity, refuse: refuse})
 		}

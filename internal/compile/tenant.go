@@ -25,6 +25,7 @@ func (c *compiler) readTenant() {
 		Language:    cmp.Or(tenant.Spec.Language, "en"),
 		TimeZone:    cmp.Or(tenant.Spec.TimeZone, "UTC"),
 		Currency:    cmp.Or(tenant.Spec.Currency, "EUR"),
+		Country:     tenant.Spec.Country,
 	}
 	if !isTimeZone(c.organisation.TimeZone) && c.tenant != nil {
 		c.tenant.refuse(crmv1.ReasonInvalid, Problem{

@@ -75,7 +75,7 @@ func (e *entry) fault() error {
 // keyValue is the value of one unique field.
 type keyValue struct {
 	field *schema.Field
-	text  string // canonical
+	text  string // see keyText
 }
 
 // keyValue is the value that an upsert finds its record by; false when it has none.
@@ -83,7 +83,7 @@ func (e *entry) keyValue() (keyValue, bool) {
 	if e.key == nil || e.wish.given[e.key] == nil {
 		return keyValue{}, false
 	}
-	return keyValue{e.key, canonical(e.wish.given[e.key])}, true
+	return keyValue{e.key, keyText(e.key, e.wish.given[e.key])}, true
 }
 
 // chunk is some entries that share a transaction: the lines of a file, or a batch.
@@ -365,7 +365,7 @@ func (k *knowledge) learn(r *knownRecord) {
 	k.records[r.id] = r
 	for _, f := range k.fields {
 		if value := r.values[f]; value != nil {
-			k.keys[keyValue{f, canonical(value)}] = r.id
+			k.keys[keyValue{f, keyText(f, value)}] = r.id
 		}
 	}
 }
@@ -378,7 +378,7 @@ func (k *knowledge) forget(id string) {
 	}
 	delete(k.records, id)
 	for _, f := range k.fields {
-		delete(k.keys, keyValue{f, canonical(r.values[f])})
+		delete(k.keys, keyValue{f, keyText(f, r.values[f])})
 	}
 }
 

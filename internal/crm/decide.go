@@ -51,6 +51,7 @@ func decide(s *schema.Schema, object *schema.Object, w *wish, known facts) (quer
 	d.checkRequired()
 	d.checkTogether()
 	d.checkRelations()
+	d.fillCompanions()
 	changed := d.changes()
 	return changed, d.checkRules(changed)
 }
@@ -180,6 +181,61 @@ func (d *decision) checkRequired() {
 		if d.isNew() || d.asked(f) {
 			d.wish.refusef(f, "is required")
 		}
+	}
+}
+
+// fillCompanions keeps the other forms of values beside them.
+func (d *decision) fillCompanions() {
+	country := d.country()
+	for _, f := range d.object.Fields {
+		beside := f.Companion()
+		if beside == nil || d.wish.refused[f] {
+			continue
+		}
+		switch f.Type { //nolint:exhaustive // the others have no companion
+		case schema.TypePhone:
+			d.fillPhone(f, beside, country)
+		}
+	}
+}
+
+// country is that of the record's address, else the organisation's.
+func (d *decision) country() (country value) {
+	for _, f := range d.object.Fields {
+		part, ok := f.Part(schema.PartCountry)
+		if !ok || d.wish.refused[part] {
+			continue
+		}
+		country.changed = country.changed || !equal(d.before[part], d.after[part])
+		if code, ok := d.after[part].(string); ok && country.text == "" {
+			country.text = code
+		}
+	}
+	if country.text == "" {
+		country.text = d.schema.Organisation.Country
+	}
+	return country
+}
+
+// value is a text that other fields depend on.
+type value struct {
+	text    string
+	changed bool
+}
+
+// fillPhone writes the number anew when it is another, or is dialled from another country.
+func (d *decision) fillPhone(f, beside *schema.Field, country value) {
+	number, ok := d.after[f].(string)
+	switch {
+	case !d.isNew() && !country.changed && equal(d.before[f], d.after[f]):
+		return
+	case !ok:
+		d.after[beside] = nil
+		return
+	}
+	d.after[beside] = nil
+	if normal, ok := schema.E164(number, country.text); ok {
+		d.after[beside] = normal
 	}
 }
 

@@ -257,7 +257,7 @@ func (c *fileChunk) read(line *fileLine) {
 // hasOwnValue says whether the model gives the field a value when a line has
 // none: a default, the currency, the first stage. Then the line leaves it alone.
 func (c *fileChunk) hasOwnValue(f *schema.Field) bool {
-	if f.Default != nil || f.Type == schema.TypeCurrency {
+	if f.Default != nil || f.System && f.Type == schema.TypeCurrency {
 		return true
 	}
 	_, isStage := c.Compiler.Schema().PipelineOf(c.object, f)
@@ -282,7 +282,7 @@ func (c *fileChunk) lookUp(ctx context.Context, tx Tx, src *source) error {
 	values := map[string]any{}
 	for _, line := range c.lines {
 		if value, ok := line.lookups[src]; ok {
-			values[canonical(value)] = value
+			values[keyText(src.by, value)] = value
 		}
 	}
 	if len(values) == 0 {
@@ -290,7 +290,7 @@ func (c *fileChunk) lookUp(ctx context.Context, tx Tx, src *source) error {
 	}
 	found := map[string][]string{}
 	err := c.findBy(ctx, tx, src.target, src.by, slices.Collect(maps.Values(values)), func(id string, value any) {
-		found[canonical(value)] = append(found[canonical(value)], id)
+		found[keyText(src.by, value)] = append(found[keyText(src.by, value)], id)
 	})
 	if err != nil {
 		return fmt.Errorf("looking up %s by %s: %w", src.target.Name, src.by.Name, err)
@@ -300,7 +300,7 @@ func (c *fileChunk) lookUp(ctx context.Context, tx Tx, src *source) error {
 		if !ok {
 			continue
 		}
-		ids := found[canonical(value)]
+		ids := found[keyText(src.by, value)]
 		switch len(ids) {
 		case 0:
 			line.wish.refusef(src.field, "there is no %s whose %s is %q", src.target.Name, src.by.Name, shortened(canonical(value)))

@@ -3,6 +3,7 @@ package crm
 import (
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/shopspring/decimal"
@@ -50,6 +51,14 @@ func canonical(value any) string {
 		return string(appendValue(nil, nil, v))
 	}
 	return ""
+}
+
+// keyText is a text that is the same for values of the field that mean the same record.
+func keyText(f *schema.Field, value any) string {
+	if f.IgnoresCase() {
+		return strings.ToLower(canonical(value))
+	}
+	return canonical(value)
 }
 
 // appendValue appends a value as the JSON that the API gives for it; nil is null.

@@ -38,15 +38,7 @@ func (t *tableMaker) change(c *column, kind Kind) Change {
 	if pipeline, ok := t.wanted.PipelineOf(t.object(), c.field); ok {
 		resource = pipeline.Source // the stages are the field's options
 	}
-	return Change{Resource: resource, Object: t.object().Identity, Field: whole(c.field).Identity, Kind: kind}
-}
-
-// whole is the field that a resource declares: the field itself, or the one that it is a part of.
-func whole(f *schema.Field) *schema.Field {
-	if f.Parent != nil {
-		return f.Parent
-	}
-	return f
+	return Change{Resource: resource, Object: t.object().Identity, Field: c.field.Declared().Identity, Kind: kind}
 }
 
 func (t *tableMaker) planColumn(c *column) {
@@ -109,7 +101,7 @@ func (t *tableMaker) addColumn(c *column) {
 
 // cannotAdd says why the column cannot be added to a table with rows, or "".
 func (t *tableMaker) cannotAdd(c *column) string {
-	object, field := t.object().Name, whole(c.field).Path()
+	object, field := t.object().Name, c.field.Declared().Path()
 	switch {
 	case !t.live.HasRows:
 		return ""

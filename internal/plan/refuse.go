@@ -42,7 +42,7 @@ func (t *tableMaker) refuses(c *column, live Column) bool {
 	}
 	if isRequired(c.field) && !isRequired(before) {
 		change := t.refusal(c, ChangeRequired, Careful, "required")
-		t.refuse(change, "the field %q may not become required while %s has records: some may have no value", whole(c.field).Name, object)
+		t.refuse(change, "the field %q may not become required while %s has records: some may have no value", c.field.Declared().Name, object)
 	}
 	if c.field.Unique && !before.Unique {
 		change := t.refusal(c, ChangeUnique, Careful, "unique")
@@ -65,7 +65,7 @@ func (t *tableMaker) refusesWhole(c *column) bool {
 	if t.applied == nil || c.field.System {
 		return false
 	}
-	f := whole(c.field)
+	f := c.field.Declared()
 	before, ok := t.applied.FieldByIdentity(f.Identity)
 	if !ok || len(before.Parts())+len(f.Parts()) == 0 || before.Type == f.Type && len(before.Parts()) > 0 == (len(f.Parts()) > 0) {
 		return false
@@ -95,7 +95,7 @@ func (t *tableMaker) freeColumns(c *column, before *schema.Field) {
 	}
 	change := t.change(c, DropRule)
 	change.Lock = lockAccessExclusive
-	change.Summary = fmt.Sprintf("give up the rules of the old columns of %q of %s", whole(c.field).Name, t.object().Name)
+	change.Summary = fmt.Sprintf("give up the rules of the old columns of %q of %s", c.field.Declared().Name, t.object().Name)
 	change.Statements = []string{alter(t.object(), drops...)}
 	t.add(phaseFields, change)
 }

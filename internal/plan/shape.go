@@ -133,6 +133,9 @@ func checksOf(f *schema.Field) []part {
 	if f.System && f.Type != schema.TypeCurrency {
 		return checks // the service alone writes them, and each check costs time in every write
 	}
+	if f.Beside != nil {
+		return checks // so are these
+	}
 	for _, rule := range f.Rules() {
 		if !storageImplies(f.Storage(), rule) {
 			checks = append(checks, newPart(f.Column, string(rule.Kind), condition(f, rule), describeRule(rule)))
@@ -257,7 +260,15 @@ func indexesOf(o *schema.Object, f *schema.Field) []part {
 	case f.System && f.Identity != schema.FieldOwner:
 		return nil // they are seldom asked for, and each index costs time in every write
 	case f.Unique:
-		return []part{newPart(owner, kindUnique, o.QualifiedTable()+" ("+name+") WHERE "+schema.QuoteIdent(schema.ColumnDeletedAt)+" IS NULL", "unique")}
+		key := name
+		if f.IgnoresCase() {
+			key = "lower(" + name + ")"
+		}
+		indexes := []part{newPart(owner, kindUnique, o.QualifiedTable()+" ("+key+") WHERE "+schema.QuoteIdent(schema.ColumnDeletedAt)+" IS NULL", "unique")}
+		if f.Indexed && key != name { // filters and orders are by the value itself
+			indexes = append(indexes, newPart(owner, kindIndex, o.QualifiedTable()+" ("+name+")", "indexed"))
+		}
+		return indexes
 	case f.Storage() == schema.StorageTexts && f.Indexed:
 		// With a pending list a search right after writes reads all of the list.
 		return []part{newPart(owner, kindIndex, o.QualifiedTable()+" USING gin ("+name+") WITH (fastupdate=off)", "indexed")}

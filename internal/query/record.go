@@ -166,7 +166,8 @@ func (c *Compiler) change(
 }
 
 // FindBy is the id and the field's value of the live records whose field has
-// one of the values, ordered by id. Values are as schema.FieldType documents;
+// one of the values, ordered by id; the case of letters does not count where the
+// field ignores it. Values are as schema.FieldType documents;
 // nil ones find nothing.
 func (c *Compiler) FindBy(a Access, object *schema.Object, field *schema.Field, values []any) (Statement, error) {
 	if err := a.reading(object); err != nil {
@@ -188,12 +189,19 @@ func (c *Compiler) FindBy(a Access, object *schema.Object, field *schema.Field, 
 	id, _ := object.Field(schema.FieldID)
 	selected := selectOwn([]*schema.Field{id, field})
 	var args expr.Args
+	compared := column(record, field)
+	if field.IgnoresCase() {
+		compared = "lower(" + compared + ")" // as the unique index has it
+		for i := range texts {
+			texts[i] = strings.ToLower(texts[i])
+		}
+	}
 	list := args.Add(texts) + "::text[]"
 	if cast := castOf(field); cast != string(schema.StorageText) {
 		list += "::" + cast + "[]"
 	}
 	return Statement{
-		SQL: "SELECT " + strings.Join(selected.expressions, ", ") + selected.from(object) + " WHERE " + column(record, field) + " = ANY(" + list +
+		SQL: "SELECT " + strings.Join(selected.expressions, ", ") + selected.from(object) + " WHERE " + compared + " = ANY(" + list +
 			") AND " + live(record) + " ORDER BY " + column(record, id),
 		Args:    args.Values(),
 		Columns: selected.columns,
@@ -217,7 +225,7 @@ func assignments(object *schema.Object, values Values, args *expr.Args) (columns
 		if !ok {
 			continue
 		}
-		if f.ReadOnly || f.Type == schema.TypeAutoNumber {
+		if f.ReadOnly && f.Beside == nil || f.Type == schema.TypeAutoNumber {
 			return nil, nil, fmt.Errorf("field %q of %s is set by the system", f.Path(), object.Name)
 		}
 		written, err := argument(f, value)

@@ -27,6 +27,7 @@ type organisationAnswer struct {
 	Language    string `json:"language"`
 	TimeZone    string `json:"timeZone"`
 	Currency    string `json:"currency"`
+	Country     string `json:"country,omitempty"`
 }
 
 type objectDescription struct {
@@ -93,7 +94,7 @@ func readSchema(_ context.Context, c *call, model *tenancy.Model) (*answer, erro
 		Revision: model.Schema.Revision,
 		Organisation: organisationAnswer{
 			Name: organisation.Name, DisplayName: organisation.DisplayName, Language: organisation.Language,
-			TimeZone: organisation.TimeZone, Currency: organisation.Currency,
+			TimeZone: organisation.TimeZone, Currency: organisation.Currency, Country: organisation.Country,
 		},
 		User: userAnswer{
 			ID: c.principal.UserID, Name: c.principal.Name, Email: c.principal.Email, Administrator: c.principal.Administrator,

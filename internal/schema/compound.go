@@ -96,16 +96,18 @@ func (f *Field) Path() string {
 	return f.Name
 }
 
-// Columns are the names of the columns that the field takes. The field need not be built.
+// Columns are the names of the columns that the field takes: those of its
+// parts, or its own and its companion's. The field need not be built.
 func (f *Field) Columns() []string {
-	if _, ok := types[f.Type].(Compound); !ok {
-		return []string{f.Column}
-	}
 	copied := *f
 	copied.makeParts()
+	copied.makeCompanion(func(string) bool { return false })
 	var columns []string
-	for _, part := range copied.parts {
-		columns = append(columns, part.Column)
+	for _, leaf := range copied.Leaves() {
+		columns = append(columns, leaf.Column)
+	}
+	if copied.companion != nil {
+		columns = append(columns, copied.companion.Column)
 	}
 	return columns
 }

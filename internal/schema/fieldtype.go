@@ -35,17 +35,17 @@ const (
 	TypeDuration      TypeName = "duration"
 	TypeRating        TypeName = "rating"
 	TypeJSON          TypeName = "json"
+	TypeCurrency      TypeName = "currency"
 )
 
 // The types of system fields and of parts; no resource may name them.
 const (
-	TypeID       TypeName = "id"
-	TypeTags     TypeName = "tags"
-	TypeCurrency TypeName = "currency"
-	TypeCountry  TypeName = "country"
+	TypeID      TypeName = "id"
+	TypeTags    TypeName = "tags"
+	TypeCountry TypeName = "country"
 )
 
-var innerTypes = []TypeName{TypeID, TypeTags, TypeCurrency, TypeCountry}
+var innerTypes = []TypeName{TypeID, TypeTags, TypeCountry}
 
 // Kind is what an expression sees of a value: one kind for all numbers, one for all texts.
 type Kind string

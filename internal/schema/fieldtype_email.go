@@ -6,7 +6,8 @@ const (
 	MaxEmailLength     = 254
 )
 
-// emailType is an e-mail address.
+// emailType is an e-mail address, kept as it was typed. Addresses that differ in
+// case only are one and the same to unique fields, keys and lookups.
 type emailType struct{ textual }
 
 func (emailType) Name() TypeName { return TypeEmail }

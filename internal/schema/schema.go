@@ -47,6 +47,9 @@ type Organisation struct {
 	TimeZone string `json:"timeZone"`
 	// Currency is the ISO 4217 code that a record gets when it names none.
 	Currency string `json:"currency"`
+	// Country is the ISO 3166 code of the country whose phone numbers are written
+	// without one; empty when there is none.
+	Country string `json:"country,omitempty"`
 }
 
 // Label is a text by language. A missing language falls back, see In.
@@ -148,9 +151,15 @@ type Field struct {
 	ReadOnly bool `json:"-"`
 	// Parent is the field that this one is a part of, or nil.
 	Parent *Field `json:"-"`
+	// Beside is the field whose values this one holds in another form, or nil.
+	Beside *Field `json:"-"`
 
-	parts []*Field
+	parts     []*Field
+	companion *Field
 }
+
+// IgnoresCase says whether values that differ in case only are the same key.
+func (f *Field) IgnoresCase() bool { return f.Type == TypeEmail }
 
 // Option is one choice of a picklist.
 type Option struct {
@@ -395,11 +404,11 @@ func (o *Object) FieldByIdentity(identity string) (*Field, bool) {
 }
 
 // AllFields are the visible fields of a record: id and number, the declared
-// ones, then the other system fields. They are what the JSON of a record has.
+// ones with their companions, then the other system fields. They are what the JSON of a record has.
 func (o *Object) AllFields() []*Field {
-	all := make([]*Field, 0, len(o.system)+len(o.Fields))
+	all := make([]*Field, 0, len(o.system)+2*len(o.Fields))
 	all = append(all, o.system[:2]...)
-	all = append(all, o.Fields...)
+	all = append(all, withCompanions(o.Fields)...)
 	return append(all, o.system[2:]...)
 }
 
@@ -433,6 +442,16 @@ func (o *Object) index() error {
 	o.system = systemFields(o)
 	o.byName = make(map[string]*Field, len(o.system)+len(o.Fields))
 	o.byIdentity = make(map[string]*Field, len(o.system)+len(o.Fields))
+	declared := make(map[string]bool, len(o.system)+len(o.Fields))
+	for _, f := range slices.Concat(o.system, o.Fields) {
+		declared[f.Name] = true
+	}
+	for _, f := range o.Fields {
+		f.makeCompanion(func(name string) bool { return declared[name] })
+		if f.companion != nil {
+			declared[f.companion.Name] = true
+		}
+	}
 	for _, f := range o.AllFields() {
 		if o.byName[f.Name] != nil || o.byIdentity[f.Identity] != nil {
 			return fmt.Errorf("field %q stands twice", f.Name)

@@ -362,3 +362,34 @@ func TestAFieldWithPartsIsAColumnForEach(t *testing.T) {
 		t.Errorf("built twice, it has other leaves: %v", err)
 	}
 }
+
+func TestAPhoneNumberIsNormalisedWhereATelephoneCouldBeReached(t *testing.T) {
+	t.Parallel()
+	for number, want := range map[string]string{
+		"+49 30 123456": "+4930123456", "030/123456": "+4930123456", "0049 30 123456": "+4930123456", "+86 138 0013 8000": "+8613800138000",
+		"1": "", "*100#": "", "+999 1": "", "": "", strings.Repeat("1", 300): "",
+	} {
+		if got, ok := schema.E164(number, "DE"); got != want || ok != (want != "") {
+			t.Errorf("%q is %q, %t", number, got, ok)
+		}
+	}
+	if got, ok := schema.E164("030 123456", ""); ok {
+		t.Errorf("a number of no country is %q", got)
+	}
+}
+
+func TestADeclaredFieldKeepsItsNameFromACompanion(t *testing.T) {
+	t.Parallel()
+	o := &schema.Object{Identity: "site", Name: "site", Table: "site", Fields: []*schema.Field{
+		{Identity: "call", Name: "call", Column: "call", Type: schema.TypePhone}, {Identity: "x", Name: "call_e164", Column: "x_x", Type: schema.TypeText},
+	}}
+	if _, err := schema.Build(&schema.Schema{Format: schema.Format, Objects: []*schema.Object{o}}); err != nil {
+		t.Fatal(err)
+	}
+	if f, _ := o.Field("call_e164"); f.Identity != "x" {
+		t.Errorf("the name leads to %s", f.Identity)
+	}
+	if f, ok := o.Field("call_e164_"); !ok || f.Column != "call__e164" || f.Beside != o.Fields[0] || !f.ReadOnly {
+		t.Errorf("the companion is %+v", f)
+	}
+}
