@@ -30,8 +30,8 @@ func (w *write) result() *Record {
 	return &Record{ID: w.id, Version: w.version + 1, JSON: query.EncodeRow(nil, w.columns, w.row)}
 }
 
-// carryOut does the writes, with their history and outbox, in one round trip.
-// Every write of records goes through here.
+// carryOut does the writes, with their history, their outbox and what search finds
+// them by, in one round trip. Every write of records goes through here.
 func (r *Records) carryOut(ctx context.Context, tx Tx, at time.Time, writes ...*write) error {
 	if len(writes) == 0 {
 		return nil
@@ -49,6 +49,7 @@ func (r *Records) carryOut(ctx context.Context, tx Tx, at time.Time, writes ...*
 		changes = append(changes, r.change(w, at))
 	}
 	statements = append(statements, r.Compiler.History(changes...), r.Compiler.Outbox(changes...))
+	statements = append(statements, r.findable(writes)...)
 	for _, w := range writes {
 		rules, err := r.later(w)
 		if err != nil {

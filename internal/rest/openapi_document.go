@@ -9,6 +9,7 @@ import (
 	"github.com/kontor-crm/kontor/internal/crm"
 	"github.com/kontor-crm/kontor/internal/query"
 	"github.com/kontor-crm/kontor/internal/schema"
+	"github.com/kontor-crm/kontor/internal/search"
 )
 
 // The parts of an OpenAPI 3.1 document that ours needs.
@@ -129,6 +130,7 @@ func describeAPI(s *schema.Schema) *apiDocument {
 		d.Info.Title = s.Organisation.Name
 	}
 	describeSessions(d)
+	describeSearch(d)
 	for _, object := range s.Objects {
 		describeObject(d, s, object)
 	}
@@ -186,6 +188,29 @@ func describeSessions(d *apiDocument) {
 	d.Paths["/api/v1/openapi.json"] = apiPath{"get": {
 		ID: "readOpenAPI", Summary: "This description",
 		Responses: map[string]*apiResponse{"200": {Description: "The description.", Content: jsonOf(anything)}, "401": responseRef("unauthenticated")},
+	}}
+}
+
+func describeSearch(d *apiDocument) {
+	limit := &apiSchema{Type: "integer", Minimum: "1", Maximum: json.Number(strconv.Itoa(query.MaxSearchLimit))}
+	hit := closed(map[string]*apiSchema{
+		"object": text(), "id": {Type: "string", Format: "uuid"}, "number": whole(), "title": text(),
+		"matched": listOf(closed(map[string]*apiSchema{"field": text(), "snippet": text()}, "field", "snippet")),
+	}, "object", "id", "number", "title", "matched")
+	d.Paths["/api/v1/search"] = apiPath{"get": {
+		ID: "search", Summary: "Records of all objects that hold what somebody typed, the best first",
+		Parameters: []apiParameter{
+			{Name: "q", In: "query", Required: true, Schema: &apiSchema{Type: "string", MaxLength: search.MaxLength}, Description: "Words, each of which must be found, " +
+				"in any order: parts of at least two Chinese or three other characters, beginnings of words, pinyin, digits of phone numbers, the number of a record."},
+			{Name: "objects", In: "query", Description: "Names of objects, separated by commas; all without it.", Schema: text()},
+			{Name: "limit", In: "query", Schema: limit},
+		},
+		Responses: map[string]*apiResponse{
+			"200": {Description: "What was found. It is not complete while records are still being made searchable.", Content: jsonOf(closed(map[string]*apiSchema{
+				"items": listOf(hit), "complete": {Type: "boolean"},
+			}, "items", "complete"))},
+			"400": responseRef("malformed"), "401": responseRef("unauthenticated"),
+		},
 	}}
 }
 

@@ -12,6 +12,7 @@ func routes(o Options) *http.ServeMux {
 	mux.Handle("POST /api/v1/logout", d.anybody(logout(o.Gate)))
 	mux.Handle("GET /api/v1/schema", d.reading(readSchema))
 	mux.Handle("GET /api/v1/openapi.json", d.reading(readOpenAPI(documents)))
+	mux.Handle("GET /api/v1/search", d.reading(searchRecords))
 
 	mux.Handle("GET /api/v1/records/{object}", d.reading(listRecords))
 	mux.Handle("POST /api/v1/records/{object}/query", d.reading(queryRecords))
