@@ -40,7 +40,7 @@ func (r *Records) List(ctx context.Context, request query.ListRequest) (*Page, e
 	page := &Page{Items: []byte{'['}}
 	var last [][]byte
 	rows := 0
-	err = r.Runner.Query(ctx, list.Statement, func(row [][]byte) error {
+	each := func(row [][]byte) error {
 		if last != nil { // the page was full before this one
 			page.Next = list.Next(last)
 			return errPageFull
@@ -53,7 +53,11 @@ func (r *Records) List(ctx context.Context, request query.ListRequest) (*Page, e
 			last = cloneRow(row)
 		}
 		return nil
-	})
+	}
+	err = r.Runner.Query(ctx, list.Statement, each)
+	if err == nil && list.Rest != nil {
+		err = r.Runner.Query(ctx, *list.Rest, each)
+	}
 	if err != nil && !errors.Is(err, errPageFull) {
 		return nil, explainRead(err)
 	}

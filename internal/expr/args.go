@@ -1,6 +1,9 @@
 package expr
 
-import "strconv"
+import (
+	"slices"
+	"strconv"
+)
 
 // Args are the arguments of one SQL statement, in the order of their numbers.
 // The zero value has none; what is added first is $1.
@@ -14,3 +17,6 @@ func (a *Args) Add(value any) string {
 
 // Values are the arguments so far.
 func (a *Args) Values() []any { return a.values }
+
+// Clone are the same arguments, to which others can be added.
+func (a *Args) Clone() Args { return Args{values: slices.Clone(a.values)} }

@@ -45,12 +45,14 @@ type ListRequest struct {
 	Object string
 	// Filter is a condition in CEL; empty lets all through.
 	Filter string
-	// Sort are names of fields, with a leading "-" for descending order.
-	// Records without a value come last in both directions; texts sort by code
-	// point. The id decides among equals, in the direction of the last field.
+	// Sort are names of fields, with a leading "-" for descending order;
+	// "customer.name" is a field of the related record. Records without a value come
+	// last in both directions; texts sort by code point. The id decides among equals,
+	// in the direction of the last field.
 	Sort []string
-	// Fields are the names of the wanted fields, "customer.name" for a field of
-	// the related record; empty is all fields of the object itself.
+	// Fields are the names of the wanted fields, "customer.parent.name" for a field of
+	// a related record, through at most four relations; empty is all fields of the
+	// object itself. A related record that is deleted is none.
 	Fields []string
 	// Limit is the length of the page: 0 is DefaultLimit, MaxLimit the most.
 	Limit int
@@ -72,8 +74,11 @@ const (
 
 // List is a compiled ListRequest.
 type List struct {
-	// Statement gives one row more than Limit when there is a next page.
+	// Statement gives one row more than Limit when it alone fills the page and more follow.
 	Statement Statement
+	// Rest gives the rows that follow those of Statement, in the same columns, when
+	// these are not more than Limit; nil when none do.
+	Rest *Statement
 	// Count gives the number of all records in one row, which CountOf reads; nil when it was not asked for.
 	Count *Statement
 	// Limit is the length of the page.
@@ -81,16 +86,6 @@ type List struct {
 
 	keys []sortKey
 	seal func(plain []byte) string
-}
-
-// sortKey is one of the values that the rows are in the order of.
-type sortKey struct {
-	field      *schema.Field
-	descending bool
-	// nullable is false when every record has a value.
-	nullable bool
-	// column is the place of the value in a row.
-	column int
 }
 
 // Next is the cursor of the page that follows the row, which is the last one
@@ -140,7 +135,7 @@ func (c *Compiler) List(a Access, r ListRequest) (*List, error) {
 		return nil, err
 	}
 	shown := len(selected.columns)
-	keys, err := sortKeys(a, o, r.Sort, selected)
+	keys, err := selected.sortKeys(r.Sort)
 	if err != nil {
 		return nil, err
 	}
@@ -166,18 +161,25 @@ func (c *Compiler) List(a Access, r ListRequest) (*List, error) {
 		list.Count = &Statement{SQL: "EXPLAIN (FORMAT JSON) SELECT" + all, Args: slices.Clone(args.Values())}
 	case CountNone:
 	}
+	var last []*string
 	if r.After != "" {
-		values, err := c.openCursor(r.After, context, keys)
-		if err != nil {
+		if last, err = c.openCursor(r.After, context, keys); err != nil {
 			return nil, err
 		}
-		where += " AND " + after(keys, values, &args)
 	}
-	list.Statement = Statement{
-		SQL: "SELECT " + strings.Join(selected.expressions, ", ") + selected.from(o) + " WHERE " + where +
-			" ORDER BY " + order(keys) + " LIMIT " + strconv.Itoa(limit+1),
-		Args:    args.Values(),
-		Columns: selected.columns[:shown:shown],
+	for n, part := range split(keys, last) {
+		args := args.Clone()
+		statement := Statement{
+			SQL: "SELECT " + strings.Join(selected.expressions, ", ") + selected.from() + " WHERE " + where + part.where(&args) +
+				" ORDER BY " + order(part.keys) + " LIMIT " + strconv.Itoa(limit+1),
+			Args:    args.Values(),
+			Columns: selected.columns[:shown:shown],
+		}
+		if n > 0 {
+			list.Rest = &statement
+		} else {
+			list.Statement = statement
+		}
 	}
 	return list, nil
 }
@@ -234,160 +236,4 @@ func (c *Compiler) filter(a Access, o *schema.Object, text string) (*expr.Expres
 		}
 	}
 	return filter, nil
-}
-
-// sortKeys reads the wanted order, ends it with the id, and selects the values
-// that are not selected yet.
-func sortKeys(a Access, o *schema.Object, names []string, selected *selection) ([]sortKey, error) {
-	if len(names) > maxSort {
-		return nil, malformed("sort", "at most %d fields can be sorted by", maxSort)
-	}
-	id, _ := o.Field(schema.FieldID)
-	keys := make([]sortKey, 0, len(names)+1)
-	descending := false
-	for _, name := range names {
-		var bare string
-		bare, descending = strings.CutPrefix(name, "-")
-		if _, isPart := o.Field(bare); strings.Contains(bare, ".") && !isPart {
-			return nil, malformed("sort", "%.60q is a field of another object; sort by the fields of %s", bare, o.Name)
-		}
-		f, err := a.field(o, bare, "sort")
-		if err != nil {
-			return nil, err
-		}
-		if len(f.Parts()) > 0 {
-			return nil, malformed("sort", "%q has parts; sort by one of them: %s", f.Name, f.Parts()[0].Path())
-		}
-		if !f.Sortable() {
-			return nil, malformed("sort", "%q is %s and has no order", f.Path(), f.Type)
-		}
-		if slices.ContainsFunc(keys, func(k sortKey) bool { return k.field == f }) {
-			return nil, malformed("sort", "%q stands twice", f.Path())
-		}
-		keys = append(keys, sortKey{field: f, descending: descending, nullable: !expr.AlwaysSet(f), column: selected.place(f)})
-	}
-	// Nothing is equal in its id: what stands behind it decides nothing.
-	if i := slices.IndexFunc(keys, func(k sortKey) bool { return k.field == id }); i >= 0 {
-		return keys[:i+1], nil
-	}
-	// In the direction of the field before, so that one index serves both, read forwards or backwards.
-	return append(keys, sortKey{field: id, descending: descending, column: selected.place(id)}), nil
-}
-
-// place is the column of an own field, which is selected if need be.
-func (s *selection) place(f *schema.Field) int {
-	for i, selected := range s.columns {
-		if selected.Field == f && selected.own() {
-			return i
-		}
-	}
-	return s.add(f)
-}
-
-// sorted is the value by which rows are ordered.
-func (k sortKey) sorted() string {
-	if k.field.Storage() == schema.StorageText {
-		return column(record, k.field) + ` COLLATE "C"`
-	}
-	return column(record, k.field)
-}
-
-func order(keys []sortKey) string {
-	parts := make([]string, 0, len(keys))
-	for _, key := range keys {
-		part := key.sorted()
-		if key.descending {
-			part += " DESC"
-			if key.nullable {
-				part += " NULLS LAST"
-			}
-		}
-		parts = append(parts, part)
-	}
-	return strings.Join(parts, ", ")
-}
-
-// after lets the rows through that follow the one with those values of its keys:
-//
-//	a > $1 OR a IS NULL                         what comes later by the first key,
-//	OR a = $1 AND (b > $2 OR b IS NULL)         or is equal in it and later by the second,
-//	OR a = $1 AND b = $2 AND id > $3            …
-//
-// Nulls come last: nothing follows one by its own key.
-func after(keys []sortKey, values []*string, args *expr.Args) string {
-	if row, ok := afterRow(keys, values, args); ok {
-		return row
-	}
-	var ways []string
-	equal := ""
-	for i, key := range keys {
-		if values[i] != nil {
-			value := args.Add(*values[i]) + "::" + string(key.field.Storage())
-			later := key.sorted() + key.later() + value
-			if key.nullable {
-				later = "(" + later + " OR " + column(record, key.field) + " IS NULL)"
-			}
-			ways = append(ways, "("+equal+later+")")
-			equal += column(record, key.field) + " = " + value + " AND "
-			continue
-		}
-		equal += column(record, key.field) + " IS NULL AND "
-	}
-	return "(" + strings.Join(ways, " OR ") + ")"
-}
-
-// afterRow is the comparison of whole rows, which an index serves best. It
-// needs keys of one direction that are never null.
-func afterRow(keys []sortKey, values []*string, args *expr.Args) (string, bool) {
-	for i, key := range keys {
-		if key.nullable || values[i] == nil || key.descending != keys[0].descending {
-			return "", false
-		}
-	}
-	columns, placeholders := make([]string, len(keys)), make([]string, len(keys))
-	for i, key := range keys {
-		columns[i], placeholders[i] = column(record, key.field), args.Add(*values[i])+"::"+string(key.field.Storage())
-	}
-	return "(" + strings.Join(columns, ", ") + ")" + keys[0].later() + "(" + strings.Join(placeholders, ", ") + ")", true
-}
-
-func (k sortKey) later() string {
-	if k.descending {
-		return " < "
-	}
-	return " > "
-}
-
-// cursorContext is what a cursor is bound to.
-func (c *Compiler) cursorContext(o *schema.Object, r ListRequest, keys []sortKey) string {
-	parts := []string{c.tenant, o.Identity, r.Filter, string(r.Deleted)}
-	for _, key := range keys {
-		parts = append(parts, key.field.Identity, string(key.field.Storage()), strconv.FormatBool(key.descending))
-	}
-	context, err := json.Marshal(parts)
-	if err != nil { // texts have no form that JSON cannot say
-		return ""
-	}
-	return string(context)
-}
-
-// openCursor reads the values of the last row of the page before.
-func (c *Compiler) openCursor(cursor, context string, keys []sortKey) ([]*string, error) {
-	foreign := malformed("after", "this is not a cursor of the same list; start at its first page")
-	if len(cursor) > maxCursor {
-		return nil, foreign
-	}
-	sealed, err := base64.RawURLEncoding.DecodeString(cursor)
-	if err != nil {
-		return nil, foreign
-	}
-	plain, err := c.cursors.Open(sealed, context)
-	if err != nil {
-		return nil, foreign
-	}
-	var values []*string
-	if err := json.Unmarshal(plain, &values); err != nil || len(values) != len(keys) || values[len(keys)-1] == nil {
-		return nil, foreign
-	}
-	return values, nil
 }

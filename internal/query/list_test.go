@@ -16,7 +16,7 @@ import (
 	"github.com/kontor-crm/kontor/internal/schema"
 )
 
-func TestAListIsOneStatement(t *testing.T) {
+func TestAListIsOneStatementOrTwo(t *testing.T) {
 	t.Parallel()
 	c := compiler(t)
 	list, err := c.List(query.Everything(), query.ListRequest{
@@ -26,12 +26,17 @@ func TestAListIsOneStatement(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := `SELECT r."name", e0."id", e0."name", r."x_""odd"" $1", r."amount", r."id" FROM "crm"."x_fleet" AS r` +
+	selected := `SELECT r."name", e0."id", e0."name", r."x_""odd"" $1", r."amount", r."id" FROM "crm"."x_fleet" AS r` +
 		` LEFT JOIN "crm"."customer" AS e0 ON e0."id" = r."customer_id" AND e0."deleted_at" IS NULL` +
-		` WHERE r."deleted_at" IS NULL AND (("r"."stage" = $1::text AND "r"."stage" IS NOT NULL) AND ("r"."amount" > $2::numeric AND "r"."amount" IS NOT NULL))` +
-		` ORDER BY r."amount" DESC NULLS LAST, r."name" COLLATE "C", r."id" LIMIT 11`
-	if list.Statement.SQL != want {
-		t.Errorf("it is\n%s, not\n%s", list.Statement.SQL, want)
+		` WHERE r."deleted_at" IS NULL AND (("r"."stage" = $1::text AND "r"."stage" IS NOT NULL) AND ("r"."amount" > $2::numeric AND "r"."amount" IS NOT NULL))`
+	// What has no amount comes last, and is asked for when what has one does not fill the page.
+	for _, is := range []struct{ sql, want string }{
+		{list.Statement.SQL, selected + ` AND r."amount" IS NOT NULL ORDER BY r."amount" DESC, r."name", r."id" LIMIT 11`},
+		{list.Rest.SQL, selected + ` AND r."amount" IS NULL ORDER BY r."name", r."id" LIMIT 11`},
+	} {
+		if is.sql != is.want {
+			t.Errorf("it is\n%s, not\n%s", is.sql, is.want)
+		}
 	}
 	if want := `SELECT count(*) FROM "crm"."x_fleet" AS r WHERE r."deleted_at" IS NULL AND (("r"."stage" = $1::text AND "r"."stage" IS NOT NULL) AND` +
 		` ("r"."amount" > $2::numeric AND "r"."amount" IS NOT NULL))`; list.Count.SQL != want {
@@ -84,7 +89,7 @@ func TestPagesShowEveryRecordOnceAndInOrder(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			rows := d.rows(list.Statement)
+			rows := d.listed(list)
 			more := len(rows) > list.Limit
 			for _, row := range rows[:min(len(rows), list.Limit)] {
 				got = append(got, records[string(row[0])])
@@ -298,14 +303,20 @@ func TestAWrongRequestIsToldWhere(t *testing.T) {
 		{query.ListRequest{Object: "deal", Sort: []string{""}}, fault.Malformed, `sort: no field`},
 		{query.ListRequest{Object: "deal", Sort: []string{"name", "-name"}}, fault.Malformed, `sort: "name" stands twice`},
 		{query.ListRequest{Object: "deal", Sort: []string{"topics"}}, fault.Malformed, `sort: "topics" is multi_picklist and has no order`},
-		{query.ListRequest{Object: "deal", Sort: []string{"customer.name"}}, fault.Malformed, `sort: "customer.name" is a field of another object`},
+		{query.ListRequest{Object: "deal", Sort: []string{"customer.nam"}}, fault.Malformed, `sort: no field "nam" in customer; did you mean "name"?`},
+		{query.ListRequest{Object: "deal", Sort: []string{"-name.first"}}, fault.Malformed, `sort: "name" is no relation`},
+		{query.ListRequest{Object: "deal", Sort: []string{"customer.name", "-customer.name"}}, fault.Malformed, `sort: "customer.name" stands twice`},
+		{query.ListRequest{Object: "deal", Sort: []string{"parent.parent.parent.parent.parent.name"}}, fault.Malformed, `sort: "parent.parent.parent.parent.parent" goes through more than 4`},
+		{query.ListRequest{Object: "deal", Sort: []string{strings.Repeat("parent.", 1000)}}, fault.Malformed, `goes through more than 4`},
 		{query.ListRequest{Object: "deal", Fields: []string{"nam"}}, fault.Malformed, `fields: no field "nam" in deal; did you mean "name"?`},
 		{query.ListRequest{Object: "deal", Fields: []string{"deleted_at"}}, fault.Malformed, `fields: no field "deleted_at"`},
 		{query.ListRequest{Object: "deal", Fields: []string{`*, (SELECT password_hash FROM kontor.credential)`}}, fault.Malformed, `fields: no field`},
 		{query.ListRequest{Object: "deal", Fields: []string{"name.first"}}, fault.Malformed, `fields: "name" is no relation`},
 		{query.ListRequest{Object: "deal", Fields: []string{"customer.nam"}}, fault.Malformed, `fields: no field "nam" in customer`},
 		{query.ListRequest{Object: "deal", Fields: []string{"customer."}}, fault.Malformed, `fields: no field "" in customer`},
-		{query.ListRequest{Object: "deal", Fields: []string{"customer.parent.name"}}, fault.Malformed, `goes through more than one relation`},
+		{query.ListRequest{Object: "deal", Fields: []string{"customer.parent.nam"}}, fault.Malformed, `fields: no field "nam" in customer`},
+		{query.ListRequest{Object: "deal", Fields: []string{"customer..name"}}, fault.Malformed, `fields: no field "" in customer`},
+		{query.ListRequest{Object: "deal", Fields: []string{"parent.parent.parent.parent.parent.name"}}, fault.Malformed, `fields: "parent.parent.parent.parent.parent" goes through more than 4`},
 		{query.ListRequest{Object: "deal", Limit: -1}, fault.Malformed, `limit: must be from 1 to 1000`},
 		{query.ListRequest{Object: "deal", Limit: 1001}, fault.Malformed, `limit: must be from 1 to 1000`},
 		{query.ListRequest{Object: "deal", Count: "some"}, fault.Malformed, `count: "some" is not a way to count`},

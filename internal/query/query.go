@@ -55,8 +55,8 @@ type Statement struct {
 
 // Column is one value of a row.
 type Column struct {
-	// Path leads to the value in the JSON of the record: one name, with that of
-	// a relation before it for a field of a related record, and that of the
+	// Path leads to the value in the JSON of the record: one name, with those of
+	// relations before it for a field of a related record, and that of the
 	// whole for a part.
 	Path []string
 	// Field is the last of the path.

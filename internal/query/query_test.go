@@ -212,7 +212,7 @@ func (d *database) list(r query.ListRequest) (items []map[string]any, next strin
 	if err != nil {
 		d.tb.Fatal(err)
 	}
-	rows := d.rows(list.Statement)
+	rows := d.listed(list)
 	if len(rows) > list.Limit {
 		rows = rows[:list.Limit]
 		next = list.Next(rows[len(rows)-1])
@@ -221,6 +221,16 @@ func (d *database) list(r query.ListRequest) (items []map[string]any, next strin
 		items = append(items, d.decoded(list.Statement, row))
 	}
 	return items, next
+}
+
+// listed are the rows of a list, and one more when more follow.
+func (d *database) listed(list *query.List) [][][]byte {
+	d.tb.Helper()
+	rows := d.rows(list.Statement)
+	if len(rows) <= list.Limit && list.Rest != nil {
+		rows = append(rows, d.rows(*list.Rest)...)
+	}
+	return rows[:min(len(rows), list.Limit+1)]
 }
 
 func (d *database) decoded(s query.Statement, row [][]byte) map[string]any {

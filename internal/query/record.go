@@ -30,7 +30,7 @@ func (c *Compiler) Get(a Access, object *schema.Object, id string, fields []stri
 	}
 	var args expr.Args
 	return Statement{
-		SQL:     "SELECT " + strings.Join(selected.expressions, ", ") + selected.from(object) + " WHERE " + byID(&args, id) + " AND " + live(record),
+		SQL:     "SELECT " + strings.Join(selected.expressions, ", ") + selected.from() + " WHERE " + byID(&args, id) + " AND " + live(record),
 		Args:    args.Values(),
 		Columns: selected.columns,
 	}, nil
@@ -65,11 +65,11 @@ func (c *Compiler) lock(a Access, object *schema.Object, ids []string, state str
 	}
 	ids = slices.DeleteFunc(slices.Clone(ids), func(id string) bool { return checkID(object, id) != nil })
 	id, _ := object.Field(schema.FieldID)
-	selected := selectOwn(object.AllFields())
+	selected := selectOwn(object, object.AllFields())
 	var args expr.Args
 	return Statement{
 		// A record's key never changes, so records that point to it may be written meanwhile.
-		SQL: "SELECT " + strings.Join(selected.expressions, ", ") + selected.from(object) + " WHERE " + column(record, id) + " = ANY(" + args.Add(ids) +
+		SQL: "SELECT " + strings.Join(selected.expressions, ", ") + selected.from() + " WHERE " + column(record, id) + " = ANY(" + args.Add(ids) +
 			"::text[]::uuid[]) AND " + state + " ORDER BY " + column(record, id) + " FOR NO KEY UPDATE",
 		Args:    args.Values(),
 		Columns: selected.columns,
@@ -187,7 +187,7 @@ func (c *Compiler) FindBy(a Access, object *schema.Object, field *schema.Field, 
 		}
 	}
 	id, _ := object.Field(schema.FieldID)
-	selected := selectOwn([]*schema.Field{id, field})
+	selected := selectOwn(object, []*schema.Field{id, field})
 	var args expr.Args
 	compared := column(record, field)
 	if field.IgnoresCase() {
@@ -201,7 +201,7 @@ func (c *Compiler) FindBy(a Access, object *schema.Object, field *schema.Field, 
 		list += "::" + cast + "[]"
 	}
 	return Statement{
-		SQL: "SELECT " + strings.Join(selected.expressions, ", ") + selected.from(object) + " WHERE " + compared + " = ANY(" + list +
+		SQL: "SELECT " + strings.Join(selected.expressions, ", ") + selected.from() + " WHERE " + compared + " = ANY(" + list +
 			") AND " + live(record) + " ORDER BY " + column(record, id),
 		Args:    args.Values(),
 		Columns: selected.columns,
@@ -291,6 +291,6 @@ func checkID(object *schema.Object, id string) error {
 
 // returning makes a write that gives the record as it is after it.
 func returning(object *schema.Object, sql string, args *expr.Args) Statement {
-	selected := selectOwn(object.AllFields())
+	selected := selectOwn(object, object.AllFields())
 	return Statement{SQL: sql + " RETURNING " + strings.Join(selected.expressions, ", "), Args: args.Values(), Columns: selected.columns}
 }

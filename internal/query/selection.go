@@ -1,7 +1,6 @@
 package query
 
 import (
-	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -15,176 +14,209 @@ const record = "r"
 // maxFields is the greatest number of fields that a request may name.
 const maxFields = 500
 
+// The bounds of what a request may reach through relations.
+const (
+	maxRelations = 4
+	maxJoins     = 24
+)
+
+// place is a table of a statement: the object's own, or one that relations lead to.
+type place struct {
+	alias  string
+	object *schema.Object
+	// path are the names of the relations that lead there.
+	path []string
+}
+
+// name is what a request calls a field at the place.
+func (p *place) name(f *schema.Field) string {
+	return strings.Join(append(slices.Clone(p.path), f.Path()), ".")
+}
+
 // selection is what a statement selects: columns, and the joins that they need.
 type selection struct {
+	schema *schema.Schema
+	access Access
+	root   *place
+
 	columns []Column
 	// expressions are the columns in SQL, in the same order.
 	expressions []string
 	joins       []string
+	// joined are the places by their path.
+	joined map[string]*place
 }
 
 // selectFields reads the wanted fields; none are all of the object's own. A
 // relation that is expanded stands as an object where it is named first, and
 // carries the id of the related record. So does a field of which parts are named.
 func (c *Compiler) selectFields(a Access, o *schema.Object, names []string) (*selection, error) {
-	if len(names) == 0 {
-		return selectOwn(a.visible(o)), nil
-	}
+	s := selectOwn(o, nil)
+	s.schema, s.access = c.schema, a
 	if len(names) > maxFields {
 		return nil, malformed("fields", "at most %d fields can be asked for", maxFields)
 	}
-	s := &selection{}
-	expanded := map[string]bool{}
-	for _, name := range names {
-		if relation, _, found := strings.Cut(name, "."); found {
-			expanded[relation] = true
-		}
+	if len(names) > 0 {
+		return s, s.choose(s.root, names)
 	}
-	done := map[string]bool{}
-	for _, name := range names {
-		head := headOf(name)
-		if done[head] {
-			continue
-		}
-		done[head] = true
-		f, err := a.field(o, head, "fields")
-		if err != nil {
-			return nil, err
-		}
-		if len(f.Parts()) > 0 || !expanded[head] {
-			if err := s.addNamed(a, o, f, names); err != nil {
-				return nil, err
-			}
-			continue
-		}
-		if err := c.expand(a, s, f, names); err != nil {
-			return nil, err
-		}
+	for _, f := range a.visible(o) {
+		s.add(s.root, f)
 	}
 	return s, nil
 }
 
-func selectOwn(fields []*schema.Field) *selection {
-	s := &selection{columns: make([]Column, 0, len(fields)), expressions: make([]string, 0, len(fields))}
+// selectOwn selects some of the object's own fields.
+func selectOwn(o *schema.Object, fields []*schema.Field) *selection {
+	s := &selection{root: &place{alias: record, object: o}, joined: map[string]*place{}}
 	for _, f := range fields {
-		for _, leaf := range f.Leaves() {
-			s.add(leaf)
-		}
+		s.add(s.root, f)
 	}
 	return s
 }
 
-// add selects a field of the object itself, one with a column, and says which column it is.
-func (s *selection) add(f *schema.Field) int {
-	s.columns = append(s.columns, Column{Path: pathOf(f), Field: f})
-	s.expressions = append(s.expressions, column(record, f))
+// add selects a field, all of it when it has parts.
+func (s *selection) add(at *place, f *schema.Field) {
+	for _, leaf := range f.Leaves() {
+		s.addLeaf(at, leaf)
+	}
+}
+
+// addLeaf selects a field that has a column, and says which column of the row it is.
+func (s *selection) addLeaf(at *place, f *schema.Field) int {
+	s.columns = append(s.columns, Column{Path: pathOf(at, f), Field: f})
+	s.expressions = append(s.expressions, column(at.alias, f))
 	return len(s.columns) - 1
 }
 
-// pathOf leads to the value in the JSON of the record itself.
-func pathOf(f *schema.Field) []string {
+// pathOf leads to the value in the JSON of the record.
+func pathOf(at *place, f *schema.Field) []string {
+	path := slices.Clone(at.path)
 	if f.Parent != nil {
-		return []string{f.Parent.Name, f.Name}
+		path = append(path, f.Parent.Name)
 	}
-	return []string{f.Name}
+	return append(path, f.Name)
 }
 
-// addNamed selects a field; of one with parts those that are named, or all.
-func (s *selection) addNamed(a Access, o *schema.Object, f *schema.Field, names []string) error {
-	if slices.Contains(names, f.Name) {
-		for _, leaf := range f.Leaves() {
-			s.add(leaf)
+// place is the column of a field, which is selected if need be.
+func (s *selection) place(at *place, f *schema.Field) int {
+	path := pathOf(at, f)
+	for i, selected := range s.columns {
+		if selected.Field == f && slices.Equal(selected.Path, path) {
+			return i
 		}
-		return nil
 	}
+	return s.addLeaf(at, f)
+}
+
+// choose selects the named fields of a place, those of one related record or value
+// beside each other.
+func (s *selection) choose(at *place, names []string) error {
+	done := map[string]bool{}
+	for i, name := range names {
+		head, _, _ := strings.Cut(name, ".")
+		if done[head] {
+			continue
+		}
+		done[head] = true
+		f, err := s.access.field(at.object, head, "fields")
+		if err != nil {
+			return err
+		}
+		if err := s.chooseOne(at, f, names[i:]); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// chooseOne selects a field of a place, or what the names want of it.
+func (s *selection) chooseOne(at *place, f *schema.Field, names []string) error {
+	var behind []string
+	for _, name := range names {
+		if rest, ok := strings.CutPrefix(name, f.Name+"."); ok {
+			behind = append(behind, rest)
+		}
+	}
+	switch {
+	case len(behind) == 0, len(f.Parts()) > 0 && slices.Contains(names, f.Name):
+		s.add(at, f)
+		return nil
+	case len(f.Parts()) > 0:
+		return s.chooseParts(at, f, behind)
+	}
+	related, err := s.join(at, f, "fields")
+	if err != nil {
+		return err
+	}
+	// The id says whether there is a related record.
+	return s.choose(related, append([]string{schema.FieldID}, behind...))
+}
+
+func (s *selection) chooseParts(at *place, f *schema.Field, names []string) error {
 	done := map[string]bool{}
 	for _, name := range names {
-		if headOf(name) != f.Name || done[name] {
+		if done[name] {
 			continue
 		}
 		done[name] = true
-		part, err := a.field(o, name, "fields")
+		part, err := s.access.field(at.object, f.Name+"."+name, "fields")
 		if err != nil {
 			return err
 		}
-		s.add(part)
+		s.addLeaf(at, part)
 	}
 	return nil
 }
 
-// expand selects the fields behind a relation: the related record's id first,
-// which says whether there is one.
-func (c *Compiler) expand(a Access, s *selection, relation *schema.Field, names []string) error {
-	target, ok := c.schema.ObjectByIdentity(relation.Target)
-	if !ok {
-		return malformed("fields", "%q is no relation and has no fields of its own", relation.Name)
-	}
-	if err := a.reading(target); err != nil {
-		return err
-	}
-	alias := fmt.Sprintf("e%d", len(s.joins))
-	done := map[string]bool{}
-	add := func(name string) error {
-		f, err := a.behind(relation, target, name)
+// resolve finds the field that a name leads to, through relations and to parts.
+// param is where the request has the name.
+func (s *selection) resolve(name, param string) (*place, *schema.Field, error) {
+	at := s.root
+	for {
+		head, rest, isPath := strings.Cut(name, ".")
+		if _, isPart := at.object.Field(name); isPart || !isPath {
+			f, err := s.access.field(at.object, name, param)
+			return at, f, err
+		}
+		relation, err := s.access.field(at.object, head, param)
 		if err != nil {
-			return err
+			return nil, nil, err
 		}
-		for _, leaf := range f.Leaves() {
-			if done[leaf.Path()] {
-				continue
-			}
-			done[leaf.Path()] = true
-			s.columns = append(s.columns, Column{Path: append([]string{relation.Name}, pathOf(leaf)...), Field: leaf})
-			s.expressions = append(s.expressions, column(alias, leaf))
+		if at, err = s.join(at, relation, param); err != nil {
+			return nil, nil, err
 		}
-		return nil
+		name = rest
 	}
-	if err := add(schema.FieldID); err != nil {
-		return err
-	}
-	for _, rest := range behindOf(relation, names) {
-		if err := add(rest); err != nil {
-			return err
-		}
-	}
-	id, _ := target.Field(schema.FieldID)
-	s.joins = append(s.joins, " LEFT JOIN "+target.QualifiedTable()+" AS "+alias+" ON "+column(alias, id)+" = "+column(record, relation)+
-		" AND "+live(alias))
-	return nil
 }
 
-// behind is the field of the object behind a relation that is named "relation.name".
-func (a Access) behind(relation *schema.Field, target *schema.Object, name string) (*schema.Field, error) {
-	head, _, isPath := strings.Cut(name, ".")
-	if f, ok := target.Field(head); isPath && ok && f.Type == schema.TypeRelation {
-		return nil, malformed("fields", "%.60q goes through more than one relation", relation.Name+"."+name)
+// join is the place that a relation leads to. A deleted record is not there.
+func (s *selection) join(at *place, relation *schema.Field, param string) (*place, error) {
+	name := at.name(relation)
+	if joined, ok := s.joined[name]; ok {
+		return joined, nil
 	}
-	return a.field(target, name, "fields")
-}
-
-// behindOf are the names behind a relation, with those of the parts of one field beside each other.
-func behindOf(relation *schema.Field, names []string) []string {
-	var behind, heads []string
-	for _, name := range names {
-		if head, rest, found := strings.Cut(name, "."); found && head == relation.Name {
-			behind = append(behind, rest)
-			heads = append(heads, headOf(rest))
-		}
+	target, ok := s.schema.ObjectByIdentity(relation.Target)
+	switch {
+	case !ok:
+		return nil, malformed(param, "%q is no relation and has no fields of its own", name)
+	case len(at.path) == maxRelations:
+		return nil, malformed(param, "%.60q goes through more than %d relations", name, maxRelations)
+	case len(s.joins) == maxJoins:
+		return nil, malformed(param, "more than %d related records are asked for", maxJoins)
 	}
-	slices.SortStableFunc(behind, func(x, y string) int {
-		return cmp.Compare(slices.Index(heads, headOf(x)), slices.Index(heads, headOf(y)))
-	})
-	return behind
-}
-
-func headOf(name string) string {
-	head, _, _ := strings.Cut(name, ".")
-	return head
+	if err := s.access.reading(target); err != nil {
+		return nil, err
+	}
+	related := &place{alias: fmt.Sprintf("e%d", len(s.joins)), object: target, path: append(slices.Clone(at.path), relation.Name)}
+	s.joined[name] = related
+	s.joins = append(s.joins, " LEFT JOIN "+target.QualifiedTable()+" AS "+related.alias+" ON "+idOf(related.alias)+" = "+
+		column(at.alias, relation)+" AND "+live(related.alias))
+	return related, nil
 }
 
 // from is the table with its joins.
-func (s *selection) from(o *schema.Object) string {
-	return " FROM " + o.QualifiedTable() + " AS " + record + strings.Join(s.joins, "")
+func (s *selection) from() string {
+	return " FROM " + s.root.object.QualifiedTable() + " AS " + record + strings.Join(s.joins, "")
 }
 
 // column is a field's column of the table that goes by the alias.

@@ -361,8 +361,8 @@ func (b objectCalls) list() {
 	deleted := &apiSchema{Type: "string", Enum: anyOf([]string{string(query.DeletedNone), string(query.DeletedOnly)})}
 	parameters := []apiParameter{
 		{Name: "filter", Description: "A condition in CEL.", Schema: text()},
-		{Name: "sort", Description: "Names of fields, separated by commas; a leading - sorts from the greatest.", Schema: text()},
-		{Name: "fields", Description: "Names of fields, separated by commas; relation.field expands a relation.", Schema: text()},
+		{Name: "sort", Description: "Names of fields, separated by commas; a leading - sorts from the greatest; relation.field sorts by a related record.", Schema: text()},
+		{Name: "fields", Description: "Names of fields, separated by commas; relation.field expands a relation, up to four deep.", Schema: text()},
 		{Name: "limit", Schema: limit},
 		{Name: "after", Description: "The next of the page before.", Schema: text()},
 		{Name: "count", Description: "Whether to count all records; an estimate is the database's guess and is marked estimated.", Schema: count},
