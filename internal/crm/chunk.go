@@ -57,8 +57,10 @@ type entry struct {
 	outcome Outcome
 	problem error
 	write   *write
-	// binds says that the external id becomes the record's.
+	// binds says that the external id becomes the record's; gone is the deleted record
+	// that had it, or empty.
 	binds bool
+	gone  string
 	// record and version are the record's afterwards.
 	record  string
 	version int64
@@ -141,6 +143,7 @@ func (c *chunk) together(ctx context.Context, tx Tx, known *knowledge) error {
 // write writes what was decided.
 func (c *chunk) write(ctx context.Context, tx Tx, at time.Time, entries ...*entry) error {
 	var writes []*write
+	var gone []string
 	bindings := map[query.ExternalID]string{}
 	for _, e := range entries {
 		if e.write != nil {
@@ -148,12 +151,13 @@ func (c *chunk) write(ctx context.Context, tx Tx, at time.Time, entries ...*entr
 		}
 		if e.binds {
 			bindings[*e.external] = e.record
+			gone = append(gone, e.gone)
 		}
 	}
 	if err := c.carryOut(ctx, tx, at, writes...); err != nil {
 		return err
 	}
-	return c.bind(ctx, tx, c.object, bindings)
+	return c.bind(ctx, tx, c.object, bindings, slices.DeleteFunc(gone, func(id string) bool { return id == "" }))
 }
 
 // oneByOne writes each entry for itself, so that only those fail that the database refuses.
@@ -238,7 +242,9 @@ func (c *chunk) decide(e *entry, known *knowledge) error {
 	default:
 		e.done(OutcomeUpdated, w)
 	}
-	e.binds = binds
+	if e.binds = binds; binds {
+		e.gone = known.external[*e.external]
+	}
 	return nil
 }
 
@@ -328,7 +334,7 @@ type knowledge struct {
 	// keys are their ids by the values of the fields that entries find them by.
 	keys   map[keyValue]string
 	fields []*schema.Field
-	// external are the ids of records by what other systems call them.
+	// external are the ids of records by what other systems call them, of deleted ones too.
 	external map[query.ExternalID]string
 }
 

@@ -74,7 +74,7 @@ func (r *Records) ExternalIDs(ctx context.Context, object, id string) ([]query.E
 	return ids, err
 }
 
-// findExternal gives the ids of the live records that have the external ids.
+// findExternal gives the ids of the records that have the external ids, of deleted ones too.
 func (r *Records) findExternal(ctx context.Context, tx Tx, o *schema.Object, ids []query.ExternalID, found func(query.ExternalID, string)) error {
 	statement, err := r.Compiler.FindExternal(r.access(), o, ids)
 	if err != nil {
@@ -86,12 +86,13 @@ func (r *Records) findExternal(ctx context.Context, tx Tx, o *schema.Object, ids
 	})
 }
 
-// bind gives external ids to records; it is a Conflict when another live record has one.
-func (r *Records) bind(ctx context.Context, tx Tx, o *schema.Object, bindings map[query.ExternalID]string) error {
+// bind gives external ids to records; it is a Conflict when another record has one
+// that is not among the gone.
+func (r *Records) bind(ctx context.Context, tx Tx, o *schema.Object, bindings map[query.ExternalID]string, gone []string) error {
 	if len(bindings) == 0 {
 		return nil
 	}
-	statement, err := r.Compiler.Bind(r.access(), o, bindings)
+	statement, err := r.Compiler.Bind(r.access(), o, bindings, gone)
 	if err != nil {
 		return err
 	}

@@ -45,7 +45,7 @@ func (e ExternalID) Check() []fault.Violation {
 var externalTable = schema.QuoteIdent(schema.PlatformSchema) + ".external_id AS x"
 
 // FindExternal gives a row of system, external id and record's id for each of the
-// external ids that a live record of the object has.
+// external ids that a record of the object has, a deleted one too.
 func (c *Compiler) FindExternal(a Access, object *schema.Object, ids []ExternalID) (Statement, error) {
 	if err := a.reading(object); err != nil {
 		return Statement{}, err
@@ -57,8 +57,7 @@ func (c *Compiler) FindExternal(a Access, object *schema.Object, ids []ExternalI
 	var args expr.Args
 	return Statement{
 		SQL: "SELECT x.system, x.external_id, x.record_id FROM unnest(" + args.Add(systems) + "::text[], " + args.Add(names) + "::text[]) AS u (system, external_id)" +
-			" JOIN " + externalTable + " ON x.system = u.system AND x.external_id = u.external_id AND x.object = " + args.Add(object.Identity) + "::text" +
-			" JOIN " + object.QualifiedTable() + " AS " + record + " ON " + idOf(record) + " = x.record_id AND " + live(record),
+			" JOIN " + externalTable + " ON x.system = u.system AND x.external_id = u.external_id AND x.object = " + args.Add(object.Identity) + "::text",
 		Args: args.Values(),
 	}, nil
 }
@@ -100,8 +99,10 @@ func (c *Compiler) ExternalIDs(a Access, object *schema.Object, id string) (Stat
 }
 
 // Bind gives external ids to records of the object. It returns a row for each that
-// the record has now; another live record that has one keeps it.
-func (c *Compiler) Bind(a Access, object *schema.Object, bindings map[ExternalID]string) (Statement, error) {
+// the record has now. Another record that has one keeps it, unless it is one of the
+// gone: those that are known to be deleted, for a statement that waits for another
+// writer does not see what that one has written beside.
+func (c *Compiler) Bind(a Access, object *schema.Object, bindings map[ExternalID]string, gone []string) (Statement, error) {
 	if err := a.writing(object); err != nil {
 		return Statement{}, err
 	}
@@ -114,9 +115,8 @@ func (c *Compiler) Bind(a Access, object *schema.Object, bindings map[ExternalID
 		SQL: "INSERT INTO " + externalTable + " (system, object, external_id, record_id)" +
 			" SELECT u.system, " + args.Add(object.Identity) + "::text, u.external_id, u.record_id::uuid FROM unnest(" + args.Add(systems) + "::text[], " +
 			args.Add(names) + "::text[], " + args.Add(records) + "::text[]) AS u (system, external_id, record_id) ORDER BY u.system, u.external_id" +
-			" ON CONFLICT (system, object, external_id) DO UPDATE SET record_id = excluded.record_id WHERE NOT EXISTS (SELECT FROM " +
-			object.QualifiedTable() + " AS " + record + " WHERE " + idOf(record) + " = x.record_id AND " + live(record) + " AND " + idOf(record) +
-			" <> excluded.record_id) RETURNING x.system",
+			" ON CONFLICT (system, object, external_id) DO UPDATE SET record_id = excluded.record_id WHERE x.record_id = ANY(" +
+			args.Add(gone) + "::text[]::uuid[]) RETURNING x.system",
 		Args: args.Values(),
 	}, nil
 }

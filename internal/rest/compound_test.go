@@ -117,7 +117,7 @@ func TestPartsAreFilteredSortedAndChosen(t *testing.T) {
 	}
 	for query, path := range map[string]string{
 		"sort=address": "sort", "sort=address.town": "sort", "fields=address.town": "fields", "fields=customer.address.town": "fields",
-		"fields=customer.parent.name":                 "fields",
+		"fields=customer.parent.address.town":         "fields",
 		"filter=" + url.QueryEscape(`address == "x"`): "filter", "filter=" + url.QueryEscape(`address.town == "x"`): "filter",
 	} {
 		u.get("/api/v1/records/place?"+query).is(http.StatusBadRequest).names(path, "")
