@@ -191,6 +191,22 @@ func TestABatchObeysGatesAndRelations(t *testing.T) {
 	}
 }
 
+func TestAnUpsertFindsAnAddressWhateverItsCase(t *testing.T) {
+	t.Parallel()
+	u := newOrganisation(t).signedIn(t)
+	b := u.batch("user",
+		op{"op": "upsert", "key": "email", "fields": op{"name": "Bob", "email": "Bob@acme.example"}},
+		op{"op": "upsert", "key": "email", "fields": op{"name": "Bobby", "email": "bob@ACME.example"}},
+	)
+	if got := b.statuses(); got != "201 200" || b.Items[0].ID != b.Items[1].ID {
+		t.Errorf("the statuses are %s: %s", got, b.says(1))
+	}
+	b = u.batch("user", op{"op": "upsert", "key": "email", "fields": op{"name": "Bob", "email": "BOB@acme.example"}})
+	if got := b.statuses(); got != "200" {
+		t.Errorf("the statuses are %s: %s", got, b.says(0))
+	}
+}
+
 func TestNobodyDeletesThemselvesInABatch(t *testing.T) {
 	t.Parallel()
 	u := newOrganisation(t).signedIn(t)
