@@ -192,10 +192,19 @@ type FieldSpec struct {
 	// and mailto. A time is one of the day, without a time zone: "15:04". A
 	// duration is whole seconds, from none to a hundred years: in JSON
 	// "PT1H30M", and "1h30m", "P2DT4H" (a day is 24 hours) or a number of
-	// seconds are read too; expressions reckon with its seconds. A rating is a
+	// seconds are read too; expressions reckon with its
+	// seconds, and seconds(name) makes a duration of CEL of it. A rating is a
 	// whole number from 1 to max, which is 5 without it. A json is any JSON
 	// value, at most 16 deep; expressions see only whether there is one, and it
 	// is replaced as a whole.
+	//
+	// Beside a phone and a money stands another form of the value, which is read,
+	// filtered and sorted by and never set: name_e164 is the number as +49301234,
+	// where a telephone could reach it; one that is written without a country is
+	// of that of the record's address, else of the Tenant's. name_base is the
+	// amount in the Tenant's currency, at the rate of the day on which amount or
+	// currency were written; the rates are records of exchange_rate, and without
+	// one there is no such amount.
 	//
 	// The values of some types have parts, each with a column of its own. In
 	// JSON such a value is an object of its parts, of which a write may name

@@ -92,7 +92,9 @@ type TenantSpec struct {
 	// +kubebuilder:validation:Pattern=`^[A-Za-z][A-Za-z0-9_+-]*(/[A-Za-z0-9_+-]+)*$`
 	TimeZone string `json:"timeZone,omitempty"`
 
-	// currency is the ISO 4217 code that a record gets when it names none.
+	// currency is the ISO 4217 code that a record gets when it names none, and in
+	// which the worth of amounts in other currencies is kept. What was kept stays
+	// as it is when this changes, until the amounts are written again.
 	// +optional
 	// +kubebuilder:default=EUR
 	// +kubebuilder:validation:MaxLength=3

@@ -34,6 +34,9 @@ func (r *Records) Create(ctx context.Context, object string, body map[string]any
 			return err
 		}
 		known.live = live
+		if err := r.learnRates(ctx, tx, at, known.rates, currenciesOf(o, w.given, nil)); err != nil {
+			return err
+		}
 		changed, err := decide(r.Compiler.Schema(), o, w, known)
 		if err != nil {
 			return err
@@ -120,6 +123,9 @@ func (r *Records) update(
 			return err
 		}
 		known.before, known.live = before.values, live
+		if err := r.learnRates(ctx, tx, at, known.rates, currenciesOf(o, w.given, before.values)); err != nil {
+			return err
+		}
 		changed, err := decide(r.Compiler.Schema(), o, w, known)
 		if err != nil {
 			return err

@@ -433,7 +433,8 @@ func (c *chunk) gather(ctx context.Context, tx Tx) (*knowledge, error) {
 	return k, c.find(ctx, tx, k, c.entries...)
 }
 
-// find finds and locks the records that the entries name, all in one order.
+// find finds and locks the records that the entries name, all in one order, and
+// what else is needed to change them.
 func (c *chunk) find(ctx context.Context, tx Tx, k *knowledge, entries ...*entry) error {
 	var ids []string
 	var external []query.ExternalID
@@ -473,10 +474,25 @@ func (c *chunk) find(ctx context.Context, tx Tx, k *knowledge, entries ...*entry
 			return err
 		}
 	}
-	if len(ids) == 0 {
-		return nil
+	if len(ids) > 0 {
+		if err := c.lockMany(ctx, tx, k, ids); err != nil {
+			return err
+		}
 	}
-	return c.lockMany(ctx, tx, k, ids)
+	return c.convert(ctx, tx, k, entries)
+}
+
+// convert looks up the rates that the entries' amounts may need.
+func (c *chunk) convert(ctx context.Context, tx Tx, k *knowledge, entries []*entry) error {
+	var currencies []string
+	for _, e := range entries {
+		var before query.Values
+		if record := k.find(e); record != nil {
+			before = record.values
+		}
+		currencies = append(currencies, currenciesOf(c.object, e.wish.given, before)...)
+	}
+	return c.learnRates(ctx, tx, k.now, k.rates, currencies)
 }
 
 func (c *chunk) lockMany(ctx context.Context, tx Tx, k *knowledge, ids []string) error {

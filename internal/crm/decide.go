@@ -24,7 +24,9 @@ type facts struct {
 	before query.Values
 	// live says whether the target of a relation is there.
 	live targets
-	now  time.Time
+	// rates are those that the record's amounts may need.
+	rates rates
+	now   time.Time
 	// rules are the validation rules of the object; their messages are said in the languages.
 	rules     []query.Rule
 	context   expr.Context
@@ -186,7 +188,7 @@ func (d *decision) checkRequired() {
 
 // fillCompanions keeps the other forms of values beside them.
 func (d *decision) fillCompanions() {
-	country := d.country()
+	country, currency := d.country(), d.currency()
 	for _, f := range d.object.Fields {
 		beside := f.Companion()
 		if beside == nil || d.wish.refused[f] {
@@ -195,6 +197,8 @@ func (d *decision) fillCompanions() {
 		switch f.Type { //nolint:exhaustive // the others have no companion
 		case schema.TypePhone:
 			d.fillPhone(f, beside, country)
+		case schema.TypeMoney:
+			d.fillBase(f, beside, currency)
 		}
 	}
 }

@@ -81,5 +81,5 @@ func (r *Records) languages() []string {
 // facts are what every decision about records of an object needs to know.
 func (r *Records) facts(o *schema.Object, at time.Time) (facts, error) {
 	rules, err := r.Compiler.Rules(o)
-	return facts{now: at, rules: rules, context: r.context(at), languages: r.languages()}, err
+	return facts{rates: rates{}, now: at, rules: rules, context: r.context(at), languages: r.languages()}, err
 }

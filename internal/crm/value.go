@@ -90,13 +90,14 @@ func appendValue(dst []byte, f *schema.Field, value any) []byte {
 	return append(dst, "null"...)
 }
 
-// appendChanges appends {identity: {"old": …, "new": …}} for the history, in the order of the fields.
+// appendChanges appends {identity: {"old": …, "new": …}} for the history, in the
+// order of the fields. What stands beside a value follows from it and is not kept.
 func appendChanges(dst []byte, object *schema.Object, before, changed query.Values) []byte {
 	dst = append(dst, '{')
 	first := true
 	for _, f := range object.Leaves() {
 		value, ok := changed[f]
-		if !ok {
+		if !ok || f.Beside != nil {
 			continue
 		}
 		if !first {

@@ -79,7 +79,7 @@ func numericRules(f *Field, precision, scale int) []Rule {
 // scaleOf is the scale of the column: of decimals the field's, of money always 4.
 func scaleOf(f *Field, scale int) int {
 	if f.Type == TypeMoney {
-		return moneyScale
+		return MoneyScale
 	}
 	return scale
 }

@@ -6,6 +6,14 @@ const (
 	ObjectDepartment = "department"
 )
 
+// The standard object of rates of exchange and the identities of its fields.
+const (
+	ObjectExchangeRate = "exchange_rate"
+	FieldCurrencyCode  = "currency_code"
+	FieldRate          = "rate"
+	FieldValidFrom     = "valid_from"
+)
+
 // The names of the system fields that programs refer to.
 const (
 	FieldID        = "id"
