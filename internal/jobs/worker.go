@@ -14,8 +14,8 @@ type Worker[D Database] struct {
 	free chan struct{}
 
 	mu sync.Mutex
-	// visiting are the tenants that are being looked at; true is one that came up again meanwhile.
-	visiting map[string]bool
+	// visiting are the tenants that are being looked at, with the visit that came up meanwhile.
+	visiting map[string]*Visit
 }
 
 // New is a worker; Run makes it work.
@@ -29,7 +29,7 @@ func New[D Database](options Options[D]) *Worker[D] {
 	if options.Poll == 0 {
 		options.Poll = defaultPoll
 	}
-	return &Worker[D]{options: options, free: make(chan struct{}, 1), visiting: map[string]bool{}}
+	return &Worker[D]{options: options, free: make(chan struct{}, 1), visiting: map[string]*Visit{}}
 }
 
 // Run works until ctx ends. Jobs that run then are handed back.
@@ -43,7 +43,7 @@ func (w *Worker[D]) Run(ctx context.Context) error {
 			w.options.Log.WarnContext(ctx, "The calendar of the tenants' work cannot be read", "error", err)
 		}
 		for _, visit := range due {
-			if w.begin(visit.Key) {
+			if w.begin(visit) {
 				visits.Go(func() { w.visit(ctx, visit) })
 			}
 		}
@@ -86,27 +86,27 @@ func (w *Worker[D]) busy() int {
 
 // begin says whether the tenant is to be looked at now. One that is being looked
 // at already is looked at once more afterwards.
-func (w *Worker[D]) begin(key string) bool {
+func (w *Worker[D]) begin(visit Visit) bool {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if _, ok := w.visiting[key]; ok {
-		w.visiting[key] = true
+	if _, ok := w.visiting[visit.Key]; ok {
+		w.visiting[visit.Key] = &visit
 		return false
 	}
-	w.visiting[key] = false
+	w.visiting[visit.Key] = nil
 	return true
 }
 
-// end says whether the tenant has to be looked at once more.
-func (w *Worker[D]) end(key string) (again bool) {
+// end is the visit with which the tenant has to be looked at once more, or nil.
+func (w *Worker[D]) end(key string) (again *Visit) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if w.visiting[key] {
-		w.visiting[key] = false
-		return true
+	if again = w.visiting[key]; again != nil {
+		w.visiting[key] = nil
+		return again
 	}
 	delete(w.visiting, key)
-	return false
+	return nil
 }
 
 // visit does what there is to do at one tenant.
@@ -117,7 +117,8 @@ func (w *Worker[D]) visit(ctx context.Context, visit Visit) {
 		if err != nil && ctx.Err() == nil {
 			w.options.Log.WarnContext(ctx, "A tenant's work could not be done", "tenant", visit.Key, "error", err)
 		}
-		if again := w.end(visit.Key); again && ctx.Err() == nil {
+		if again := w.end(visit.Key); again != nil && ctx.Err() == nil {
+			visit = *again // the calendar knows it by another moment
 			continue
 		}
 		if err != nil || ctx.Err() != nil {
