@@ -15,7 +15,8 @@ import (
 	"github.com/kontor-crm/kontor/internal/tenancy"
 )
 
-// look does the jobs of one tenant that can be done now, and its housekeeping.
+// look does the jobs of one tenant that can be done now, makes its records findable
+// and does its housekeeping.
 // It says when the tenant has to be looked at again.
 func (w *Worker[D]) look(ctx context.Context, key string) (next time.Duration, err error) {
 	tenant, done, err := w.options.Tenants.AcquireKey(ctx, key)
@@ -35,10 +36,18 @@ func (w *Worker[D]) look(ctx context.Context, key string) (next time.Duration, e
 			break
 		}
 	}
+	again, err := w.fillSearch(ctx, tenant)
+	if err != nil {
+		return 0, err
+	}
 	if err := tidy(ctx, tenant.Database()); err != nil {
 		return 0, err
 	}
-	return nextLook(ctx, tenant.Database())
+	next, err = nextLook(ctx, tenant.Database())
+	if again >= 0 {
+		next = min(next, again)
+	}
+	return next, err
 }
 
 // nextLook is when the next job can be claimed, but in an hour at the latest.

@@ -197,6 +197,11 @@ ON CONFLICT (key) DO UPDATE SET hosts = excluded.hosts, host = excluded.host, po
 	if _, err := tx.Exec(ctx, upsert, entry.Key, entry.Hosts, a.Host, a.Port, a.Database, a.User, a.SSLMode, a.RootCA, sealed, entry.Revision, entry.Format); err != nil {
 		return err
 	}
+	// Another revision may leave work to a worker: records that have to be made findable.
+	const wake = `WITH woken AS (UPDATE visit SET due_at = least(due_at, now()) WHERE key = $1) SELECT pg_notify('kontor_work', '')`
+	if _, err := tx.Exec(ctx, wake, entry.Key); err != nil {
+		return err
+	}
 	if _, err := tx.Exec(ctx, "DELETE FROM directory_host WHERE key = $1 AND NOT host = ANY ($2)", entry.Key, entry.Hosts); err != nil {
 		return err
 	}

@@ -275,15 +275,17 @@ func (c *Compiler) DropTokens(o *schema.Object, ids []string) Statement {
 // SearchStates are how far the index of each object is filled: a row is the object's
 // identity, the digest, the id of the last record that was read (null when none was,
 // or all were), whether all were read once, and whether that is a while ago. There is
-// no row at all while some server works with an older schema: it still fills the index
-// as that says.
+// no row at all while this schema is not the newest, or some server works with an older
+// one: it still fills the index as that says.
 func (c *Compiler) SearchStates(again string) Statement {
 	var args expr.Args
 	return Statement{
 		SQL: "SELECT o.object, s.digest, s.reached, s.done_at IS NOT NULL, coalesce(s.done_at < now() - " + args.Add(again) + "::interval, false)" +
 			" FROM unnest(" + args.Add(c.searched()) + "::text[]) WITH ORDINALITY AS o (object, place) LEFT JOIN " + searchState() +
 			" AS s ON s.object = o.object WHERE NOT EXISTS (SELECT FROM " + schema.QuoteIdent(schema.PlatformSchema) + "." +
-			schema.QuoteIdent("lease") + " WHERE revision < " + args.Add(c.schema.Revision) + "::bigint AND expires_at > now()) ORDER BY o.place",
+			schema.QuoteIdent("lease") + " WHERE revision < " + args.Add(c.schema.Revision) + "::bigint AND expires_at > now()) AND NOT EXISTS (SELECT FROM " +
+			schema.QuoteIdent(schema.PlatformSchema) + "." + schema.QuoteIdent("applied_schema") + " WHERE revision > " + args.Add(c.schema.Revision) +
+			"::bigint) ORDER BY o.place",
 		Args: args.Values(),
 	}
 }
