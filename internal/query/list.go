@@ -210,6 +210,20 @@ func limitOf(limit int) (int, error) {
 	return limit, nil
 }
 
+// placed is what is wrong with an expression that stands at the path.
+func placed(path string, err error) error {
+	f, ok := errors.AsType[*fault.Error](err)
+	if !ok {
+		return fmt.Errorf("compiling the %s: %w", path, err)
+	}
+	at := *f
+	at.Violations = slices.Clone(f.Violations)
+	for i := range at.Violations {
+		at.Violations[i].Path = path
+	}
+	return &at
+}
+
 // filter compiles a filter; nil when there is none. What is wrong with it stands at the path "filter".
 func (c *Compiler) filter(a Access, o *schema.Object, text string) (*expr.Expression, error) {
 	if strings.TrimSpace(text) == "" {
@@ -217,15 +231,7 @@ func (c *Compiler) filter(a Access, o *schema.Object, text string) (*expr.Expres
 	}
 	filter, err := expr.CompileCondition(c.schema, o, text)
 	if err != nil {
-		if f, ok := errors.AsType[*fault.Error](err); ok {
-			placed := *f
-			placed.Violations = slices.Clone(f.Violations)
-			for i := range placed.Violations {
-				placed.Violations[i].Path = "filter"
-			}
-			return nil, &placed
-		}
-		return nil, fmt.Errorf("compiling a filter: %w", err)
+		return nil, placed("filter", err)
 	}
 	for _, use := range filter.Fields() {
 		if err := a.reading(use.Object); err != nil {

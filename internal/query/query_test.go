@@ -44,7 +44,7 @@ func crm(tb testing.TB) *schema.Schema {
 		Objects: []*schema.Object{
 			{Identity: "user", Name: "user", Table: "user", Source: "standard", Fields: []*schema.Field{field("name", schema.TypeText)}},
 			{Identity: "department", Name: "department", Table: "department", Source: "standard", Fields: []*schema.Field{field("name", schema.TypeText)}},
-			{Identity: "customer", Name: "customer", Table: "customer", Source: "standard", Fields: []*schema.Field{
+			{Identity: "customer", Name: "customer", Table: "customer", Source: "standard", Title: "name", Fields: []*schema.Field{
 				field("name", schema.TypeText), field("email", schema.TypeEmail), relation("parent", "customer"),
 			}},
 			{Identity: "fleet", Name: "deal", Table: "x_fleet", Custom: true, Source: "standard", Fields: []*schema.Field{

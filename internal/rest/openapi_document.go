@@ -228,6 +228,7 @@ func describeObject(d *apiDocument, s *schema.Schema, o *schema.Object) {
 	if pipelines := s.PipelinesOf(o); len(pipelines) > 0 {
 		b.move(pipelines[0])
 	}
+	b.aggregate()
 	b.batch()
 	b.imports()
 }
@@ -444,6 +445,33 @@ func (b objectCalls) move(p *schema.Pipeline) {
 		"stage": {Type: "string", Enum: anyOf(slices.Clone(stages))},
 	}, "stage"))}
 	b.document.Paths[b.path()+"/{id}/move"] = apiPath{"post": move}
+}
+
+func (b objectCalls) aggregate() {
+	field := func(properties map[string]*apiSchema, required string) *apiSchema {
+		properties["field"] = &apiSchema{Type: "string", Description: "The name of a field; relation.field is one of a related record."}
+		properties["name"] = &apiSchema{Type: "string", Description: "What the answer calls it; made of the rest by default."}
+		return &apiSchema{OneOf: []*apiSchema{text(), closed(properties, required)}}
+	}
+	limit := &apiSchema{Type: "integer", Minimum: "1", Maximum: json.Number(strconv.Itoa(query.MaxGroups))}
+	aggregate := b.operation("aggregate", "figures of groups of records", map[string]*apiResponse{
+		"200": {Description: "A row for each group; truncated says that there are more. A relation is an object of id and title. An amount has its currency " +
+			"beside it, as name_currency, and a row that would add up several currencies is refused.", Content: jsonOf(closed(map[string]*apiSchema{
+			"items": listOf(&apiSchema{Type: "object"}), "truncated": {Type: "boolean"},
+		}, "items", "truncated"))},
+		"400": responseRef("malformed"),
+	})
+	aggregate.RequestBody = &apiBody{Required: true, Content: jsonOf(closed(map[string]*apiSchema{
+		"groups": listOf(field(map[string]*apiSchema{"by": {
+			Type: "string", Enum: anyOf([]string{"year", "quarter", "month", "week", "day"}), Description: "Of a date or a time, in the organisation's time zone.",
+		}}, "field")),
+		"values": listOf(field(map[string]*apiSchema{
+			"function": {Type: "string", Enum: anyOf([]string{"count", "count_distinct", "sum", "avg", "min", "max"})},
+		}, "function")),
+		"filter": {Type: "string", Description: "A condition in CEL."}, "having": {Type: "string", Description: "A condition in CEL over the names of groups and values."},
+		"sort": listOf(text()), "limit": limit,
+	}))}
+	b.document.Paths[b.path()+"/aggregate"] = apiPath{"post": aggregate}
 }
 
 func (b objectCalls) batch() {

@@ -86,7 +86,7 @@ func listRequest(object string, given map[string]any) (query.ListRequest, error)
 			return request, err
 		}
 	}
-	return request, readLimit(given, &request.Limit)
+	return request, readLimit(given, query.MaxLimit, &request.Limit)
 }
 
 func malformed(path, message string) error {
@@ -132,7 +132,7 @@ func readNames(given map[string]any, name string, target *[]string) error {
 	return malformed(name, "must be a list of names")
 }
 
-func readLimit(given map[string]any, target *int) error {
+func readLimit(given map[string]any, most int, target *int) error {
 	var text string
 	switch value := given["limit"].(type) {
 	case nil:
@@ -143,8 +143,8 @@ func readLimit(given map[string]any, target *int) error {
 		text = value.String()
 	}
 	limit, err := strconv.Atoi(text)
-	if err != nil || limit < 1 || limit > query.MaxLimit {
-		return malformed("limit", "must be a whole number from 1 to "+strconv.Itoa(query.MaxLimit))
+	if err != nil || limit < 1 || limit > most {
+		return malformed("limit", "must be a whole number from 1 to "+strconv.Itoa(most))
 	}
 	*target = limit
 	return nil

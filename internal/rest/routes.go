@@ -16,6 +16,7 @@ func routes(o Options) *http.ServeMux {
 
 	mux.Handle("GET /api/v1/records/{object}", d.reading(listRecords))
 	mux.Handle("POST /api/v1/records/{object}/query", d.reading(queryRecords))
+	mux.Handle("POST /api/v1/records/{object}/aggregate", d.reading(aggregateRecords))
 	mux.Handle("POST /api/v1/records/{object}", d.writing(createRecord))
 	mux.Handle("GET /api/v1/records/{object}/{id}", d.reading(getRecord))
 	mux.Handle("GET /api/v1/records/{object}/{id}/external", d.reading(listExternal))

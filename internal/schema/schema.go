@@ -406,10 +406,11 @@ func (o *Object) FieldByIdentity(identity string) (*Field, bool) {
 // AllFields are the visible fields of a record: id and number, the declared
 // ones with their companions, then the other system fields. They are what the JSON of a record has.
 func (o *Object) AllFields() []*Field {
+	before := min(2, len(o.system)) // a View has none
 	all := make([]*Field, 0, len(o.system)+2*len(o.Fields))
-	all = append(all, o.system[:2]...)
+	all = append(all, o.system[:before]...)
 	all = append(all, withCompanions(o.Fields)...)
-	return append(all, o.system[2:]...)
+	return append(all, o.system[before:]...)
 }
 
 // Leaves are AllFields with the parts of a field in its place: each has a
