@@ -152,8 +152,11 @@ const (
 // FieldSpec says what one field of an object is. An inline field of a
 // CustomObject and a CustomField have it in common.
 //
-// +kubebuilder:validation:XValidation:rule="!(self.type in ['picklist', 'multi_picklist']) || (has(self.options) && self.options.size() > 0)",fieldPath=".options",message="a picklist needs options"
+// +kubebuilder:validation:XValidation:rule="!(self.type in ['picklist', 'multi_picklist']) || (has(self.options) && self.options.size() > 0) != has(self.optionsFrom)",fieldPath=".options",message="a picklist needs either options or optionsFrom"
 // +kubebuilder:validation:XValidation:rule="self.type in ['picklist', 'multi_picklist'] || !has(self.options)",fieldPath=".options",message="only a picklist or multi_picklist has options"
+// +kubebuilder:validation:XValidation:rule="self.type in ['picklist', 'multi_picklist'] || !has(self.optionsFrom)",fieldPath=".optionsFrom",message="only a picklist or multi_picklist has options"
+// +kubebuilder:validation:XValidation:rule="self.type in ['picklist', 'multi_picklist'] || !has(self.dependsOn)",fieldPath=".dependsOn",message="only a picklist or multi_picklist depends on another"
+// +kubebuilder:validation:XValidation:rule="!has(self.default) || !has(self.defaultExpression)",fieldPath=".defaultExpression",message="a field has a default or a defaultExpression, not both"
 // +kubebuilder:validation:XValidation:rule="self.type != 'relation' || has(self.target)",fieldPath=".target",message="a relation needs a target, the object that it points to"
 // +kubebuilder:validation:XValidation:rule="self.type == 'relation' || !has(self.target)",fieldPath=".target",message="only a relation has a target"
 // +kubebuilder:validation:XValidation:rule="!has(self.length) || self.type in ['text', 'long_text', 'email', 'phone', 'url', 'rich_text', 'json', 'address']",fieldPath=".length",message="only text, long_text, rich_text, email, phone, url, json and address have a length"
@@ -299,6 +302,47 @@ type FieldSpec struct {
 	// +kubebuilder:validation:MaxItems=200
 	Options []Option `json:"options,omitempty"`
 
+	// optionsFrom takes the options of another picklist in place of options of
+	// its own, so that several fields share one set.
+	// +optional
+	OptionsFrom *FieldReference `json:"optionsFrom,omitempty"`
+
+	// dependsOn is the picklist of the same object, by its API name or identity,
+	// whose value decides which options there are: each option says in "when"
+	// with which values of that picklist it goes.
+	// +optional
+	DependsOn Identity `json:"dependsOn,omitempty"`
+
+	// defaultExpression computes the value that a new record gets when it says
+	// none, in CEL over the other values of the record: "today() + duration('168h')"
+	// or "user()".
+	// +optional
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=2000
+	DefaultExpression string `json:"defaultExpression,omitempty"`
+
+	// requiredWhen is a condition in CEL over the values of the record: while it
+	// is true the field must have a value: "stage == 'lost'".
+	// +optional
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=2000
+	RequiredWhen string `json:"requiredWhen,omitempty"`
+
+	// readOnlyWhen is a condition in CEL over the values that the record has
+	// before a change: while it is true, no change of the field is accepted:
+	// "stage == 'won'".
+	// +optional
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=2000
+	ReadOnlyWhen string `json:"readOnlyWhen,omitempty"`
+
+	// visibleWhen is a condition in CEL over the values of the record: forms show
+	// the field only while it is true. It hides nothing from who may read it.
+	// +optional
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=2000
+	VisibleWhen string `json:"visibleWhen,omitempty"`
+
 	// target is the object that a relation points to: the name of a standard
 	// object (customer) or the metadata.name of a CustomObject. An object may
 	// point to itself.
@@ -321,6 +365,23 @@ type Option struct {
 	// label is what people see, by language. Without it they see the key.
 	// +optional
 	Label Label `json:"label,omitempty"`
+
+	// when are the options of the field in dependsOn with which this option
+	// goes. Without it the option goes with all.
+	// +optional
+	// +listType=set
+	// +kubebuilder:validation:MaxItems=200
+	// +kubebuilder:validation:items:MaxLength=48
+	When []string `json:"when,omitempty"`
+}
+
+// FieldReference names a field of an object.
+type FieldReference struct {
+	// object is the name of a standard object or the metadata.name of a CustomObject.
+	Object Identity `json:"object"`
+
+	// field is the API name or the identity of a field of the object.
+	Field Identity `json:"field"`
 }
 
 // Name is what the API calls an object or a field.

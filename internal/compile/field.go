@@ -90,6 +90,9 @@ func fieldOf(identity string, spec *crmv1.FieldSpec, source string) *schema.Fiel
 		Max:         spec.Max,
 		Target:      spec.Target,
 		Source:      source,
+
+		DependsOn: spec.DependsOn, DefaultExpression: spec.DefaultExpression,
+		RequiredWhen: spec.RequiredWhen, ReadOnlyWhen: spec.ReadOnlyWhen, VisibleWhen: spec.VisibleWhen,
 	}
 	if f.Type == schema.TypeRelation {
 		f.Column += "_id"
@@ -107,7 +110,10 @@ func fieldOf(identity string, spec *crmv1.FieldSpec, source string) *schema.Fiel
 		f.Sensitivity = string(spec.Sensitivity)
 	}
 	for _, option := range spec.Options {
-		f.Options = append(f.Options, schema.Option{Key: option.Key, Label: schema.Label(option.Label)})
+		f.Options = append(f.Options, schema.Option{Key: option.Key, Label: schema.Label(option.Label), When: slices.Clone(option.When)})
+	}
+	if from := spec.OptionsFrom; from != nil {
+		f.OptionsFrom = &schema.FieldRef{Object: from.Object, Field: from.Field}
 	}
 	return f
 }
@@ -174,6 +180,8 @@ func misplaced(spec *crmv1.FieldSpec) []Problem {
 		words string
 	}{
 		{"options", len(spec.Options) > 0, []crmv1.FieldType{crmv1.FieldPicklist, crmv1.FieldMultiPicklist}, "only a picklist or multi_picklist has options"},
+		{"optionsFrom", spec.OptionsFrom != nil, []crmv1.FieldType{crmv1.FieldPicklist, crmv1.FieldMultiPicklist}, "only a picklist or multi_picklist has options"},
+		{"dependsOn", spec.DependsOn != "", []crmv1.FieldType{crmv1.FieldPicklist, crmv1.FieldMultiPicklist}, "only a picklist or multi_picklist depends on another"},
 		{"target", spec.Target != "", []crmv1.FieldType{crmv1.FieldRelation}, "only a relation has a target"},
 		{"length", spec.Length != 0, []crmv1.FieldType{crmv1.FieldText, crmv1.FieldLongText, crmv1.FieldEmail, crmv1.FieldPhone, crmv1.FieldURL, crmv1.FieldRichText, crmv1.FieldJSON, crmv1.FieldAddress}, "only text, long_text, rich_text, email, phone, url, json and address have a length"},
 		{"precision", spec.Precision != 0, []crmv1.FieldType{crmv1.FieldDecimal}, "only a decimal has a precision of its own; money has 20 digits and percent 9, 4 of them behind the point"},

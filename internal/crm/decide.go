@@ -27,8 +27,8 @@ type facts struct {
 	// rates are those that the record's amounts may need.
 	rates rates
 	now   time.Time
-	// rules are the validation rules of the object; their messages are said in the languages.
-	rules     []query.Rule
+	// logic is what the model says of the object in expressions, whose messages are said in the languages.
+	logic     *query.Logic
 	context   expr.Context
 	languages []string
 }
@@ -49,13 +49,16 @@ func decide(s *schema.Schema, object *schema.Object, w *wish, known facts) (quer
 	}
 	maps.Copy(d.after, w.given)
 	d.fillCurrency()
+	if err := d.computeDefaults(); err != nil {
+		return nil, err
+	}
 	d.checkStages()
 	d.checkRequired()
 	d.checkTogether()
 	d.checkRelations()
 	d.fillCompanions()
 	changed := d.changes()
-	return changed, d.checkRules(changed)
+	return changed, d.checkLogic(changed)
 }
 
 // decision is the state of one decide.

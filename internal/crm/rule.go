@@ -14,11 +14,11 @@ import (
 // decide. Those that depend on what the write itself brings about follow it, see
 // carryOut.
 func (d *decision) checkRules(changed query.Values) error {
-	for _, rule := range d.rules {
+	for _, rule := range d.logic.Rules {
 		if !rule.IsOwn() || !d.isNew() && !rule.Concerns(changed) || rule.Field != nil && d.isRefused(rule.Field) {
 			continue
 		}
-		kept, err := rule.Condition.Eval(d.context, func(f *schema.Field) any { return d.after[f] })
+		kept, err := rule.Condition.Eval(d.context, valuesOf(d.after))
 		if err != nil {
 			return err
 		}
@@ -28,6 +28,11 @@ func (d *decision) checkRules(changed query.Values) error {
 		}
 	}
 	return nil
+}
+
+// valuesOf are the values of a record, as expressions ask for them.
+func valuesOf(values query.Values) expr.Record {
+	return func(f *schema.Field) any { return values[f] }
 }
 
 func violation(rule query.Rule, languages []string) fault.Violation {
@@ -44,12 +49,12 @@ func (r *Records) later(w *write) ([]query.Rule, error) {
 	if w.changed == nil {
 		return nil, nil
 	}
-	rules, err := r.Compiler.Rules(w.object)
+	logic, err := r.Compiler.Logic(w.object)
 	if err != nil {
 		return nil, err
 	}
 	var found []query.Rule
-	for _, rule := range rules {
+	for _, rule := range logic.Rules {
 		if !rule.IsOwn() && (w.operation == query.OperationCreate || rule.Concerns(w.changed)) {
 			found = append(found, rule)
 		}
@@ -80,6 +85,6 @@ func (r *Records) languages() []string {
 
 // facts are what every decision about records of an object needs to know.
 func (r *Records) facts(o *schema.Object, at time.Time) (facts, error) {
-	rules, err := r.Compiler.Rules(o)
-	return facts{rates: rates{}, now: at, rules: rules, context: r.context(at), languages: r.languages()}, err
+	logic, err := r.Compiler.Logic(o)
+	return facts{rates: rates{}, now: at, logic: logic, context: r.context(at), languages: r.languages()}, err
 }

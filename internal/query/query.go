@@ -22,8 +22,8 @@ type Compiler struct {
 	cursors *secret.Sealer
 	tenant  string
 	zone    *time.Location
-	// rules are the validation rules by object, read when they are needed first.
-	rules func() (map[string][]Rule, error)
+	// logic is what the model says in expressions, by object; it is read when it is needed first.
+	logic func() (map[string]*Logic, error)
 }
 
 // New is a compiler for a schema. The sealer makes cursors, which are bound to
@@ -35,7 +35,7 @@ func New(s *schema.Schema, cursors *secret.Sealer, tenant string) *Compiler {
 	}
 	return &Compiler{
 		schema: s, cursors: cursors, tenant: tenant, zone: zone,
-		rules: sync.OnceValues(func() (map[string][]Rule, error) { return compileRules(s) }),
+		logic: sync.OnceValues(func() (map[string]*Logic, error) { return compileLogic(s) }),
 	}
 }
 

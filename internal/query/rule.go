@@ -1,7 +1,6 @@
 package query
 
 import (
-	"fmt"
 	"strings"
 
 	"github.com/kontor-crm/kontor/internal/expr"
@@ -14,30 +13,6 @@ type Rule struct {
 	Condition *expr.Expression
 	// Field is where the message belongs; nil: to the whole record.
 	Field *schema.Field
-}
-
-// Rules are the validation rules of an object. It fails when one cannot be read,
-// which is a broken schema: its compiler lets none through.
-func (c *Compiler) Rules(o *schema.Object) ([]Rule, error) {
-	rules, err := c.rules()
-	return rules[o.Identity], err
-}
-
-func compileRules(s *schema.Schema) (map[string][]Rule, error) {
-	rules := map[string][]Rule{}
-	for _, declared := range s.Rules {
-		o, ok := s.ObjectByIdentity(declared.Object)
-		if !ok {
-			return nil, fmt.Errorf("the validation rule %q is on no object", declared.Identity)
-		}
-		condition, err := expr.CompileCondition(s, o, declared.Expression)
-		if err != nil {
-			return nil, fmt.Errorf("reading the validation rule %q: %w", declared.Identity, err)
-		}
-		field, _ := o.FieldByIdentity(declared.Field)
-		rules[o.Identity] = append(rules[o.Identity], Rule{ValidationRule: declared, Condition: condition, Field: field})
-	}
-	return rules, nil
 }
 
 // IsOwn says whether the rule can be decided before the write, from the values

@@ -38,6 +38,14 @@ type objectDescription struct {
 	Custom      bool               `json:"custom"`
 	Title       string             `json:"title"`
 	Fields      []fieldDescription `json:"fields"`
+	Rules       []ruleDescription  `json:"rules,omitempty"`
+}
+
+// ruleDescription is a validation rule, for forms that check while one types.
+type ruleDescription struct {
+	Expression string `json:"expression"`
+	Field      string `json:"field,omitempty"`
+	Message    string `json:"message"`
 }
 
 type fieldDescription struct {
@@ -59,13 +67,20 @@ type fieldDescription struct {
 	Max         string              `json:"max,omitempty"`
 	Options     []optionDescription `json:"options,omitempty"`
 	Target      string              `json:"target,omitempty"`
-	Sensitivity string              `json:"sensitivity,omitempty"`
-	Parts       []fieldDescription  `json:"parts,omitempty"`
+	// What depends on other values: a default and conditions in CEL, and the field that decides which options there are.
+	DefaultExpression string             `json:"defaultExpression,omitempty"`
+	RequiredWhen      string             `json:"requiredWhen,omitempty"`
+	ReadOnlyWhen      string             `json:"readOnlyWhen,omitempty"`
+	VisibleWhen       string             `json:"visibleWhen,omitempty"`
+	DependsOn         string             `json:"dependsOn,omitempty"`
+	Sensitivity       string             `json:"sensitivity,omitempty"`
+	Parts             []fieldDescription `json:"parts,omitempty"`
 }
 
 type optionDescription struct {
-	Key   string `json:"key"`
-	Label string `json:"label"`
+	Key   string   `json:"key"`
+	Label string   `json:"label"`
+	When  []string `json:"when,omitempty"`
 }
 
 type pipelineAnswer struct {
@@ -168,7 +183,17 @@ func (d describer) object(o *schema.Object) objectDescription {
 	for _, f := range o.AllFields() {
 		field := d.field(f)
 		field.Searchable = o.IsSearchable(f)
+		if on, ok := o.FieldByIdentity(f.DependsOn); ok {
+			field.DependsOn = on.Name
+		}
 		described.Fields = append(described.Fields, field)
+	}
+	for _, rule := range d.schema.RulesOf(o) {
+		one := ruleDescription{Expression: rule.Expression, Message: d.label(rule.Message, rule.Identity)}
+		if f, ok := o.FieldByIdentity(rule.Field); ok {
+			one.Field = f.Path()
+		}
+		described.Rules = append(described.Rules, one)
 	}
 	return described
 }
@@ -178,9 +203,10 @@ func (d describer) field(f *schema.Field) fieldDescription {
 		Name: f.Name, Type: f.Type, Label: d.label(f.Label, f.Name), Description: d.label(f.Description, ""), Custom: f.Custom,
 		System: f.System, ReadOnly: f.ReadOnly || f.Type == schema.TypeAutoNumber, Required: f.Required, Unique: f.Unique,
 		Default: f.Default, Length: maxLength(f), Precision: f.Precision, Scale: f.Scale, Min: f.Min, Max: f.Max, Sensitivity: f.Sensitivity,
+		DefaultExpression: f.DefaultExpression, RequiredWhen: f.RequiredWhen, ReadOnlyWhen: f.ReadOnlyWhen, VisibleWhen: f.VisibleWhen,
 	}
 	for _, option := range f.Options {
-		described.Options = append(described.Options, optionDescription{Key: option.Key, Label: d.label(option.Label, option.Key)})
+		described.Options = append(described.Options, optionDescription{Key: option.Key, Label: d.label(option.Label, option.Key), When: option.When})
 	}
 	if target, ok := d.schema.ObjectByIdentity(f.Target); ok && f.Type == schema.TypeRelation {
 		described.Target = target.Name

@@ -231,7 +231,7 @@ func CheckField(f *Field) []Problem {
 		return []Problem{{Path: "type", Message: fmt.Sprintf("%q is not a field type", f.Type)}}
 	}
 	problems := t.Check(f)
-	if len(problems) > 0 || f.Default == nil {
+	if len(problems) > 0 || f.Default == nil || f.OptionsFrom != nil { // whose options are not known here
 		return problems
 	}
 	if _, err := t.Parse(f, *f.Default); err != nil {

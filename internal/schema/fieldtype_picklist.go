@@ -30,6 +30,9 @@ func optionKeys(f *Field) []string {
 
 func checkOptions(f *Field) []Problem {
 	if len(f.Options) == 0 {
+		if f.OptionsFrom != nil {
+			return nil
+		}
 		return []Problem{{Path: "options", Message: "a picklist needs at least one option"}}
 	}
 	if len(f.Options) > MaxOptions {

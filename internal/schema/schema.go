@@ -137,6 +137,18 @@ type Field struct {
 	Max string `json:"max,omitempty"`
 	// Options are the choices of a picklist, in order.
 	Options []Option `json:"options,omitempty"`
+	// OptionsFrom is the picklist whose options these are; nil: its own.
+	OptionsFrom *FieldRef `json:"optionsFrom,omitempty"`
+	// DependsOn is the identity of the picklist of the object whose value decides
+	// which options there are; empty: none does.
+	DependsOn string `json:"dependsOn,omitempty"`
+	// DefaultExpression computes, in CEL over the record, the value of a new record that gives none.
+	DefaultExpression string `json:"defaultExpression,omitempty"`
+	// RequiredWhen, ReadOnlyWhen and VisibleWhen are conditions in CEL over the record; empty is never,
+	// never, and always.
+	RequiredWhen string `json:"requiredWhen,omitempty"`
+	ReadOnlyWhen string `json:"readOnlyWhen,omitempty"`
+	VisibleWhen  string `json:"visibleWhen,omitempty"`
 	// Target is the identity of the object that a relation points to.
 	Target string `json:"target,omitempty"`
 	// Inverse is what the target calls the records that point to it; empty: it has no word for them.
@@ -166,6 +178,18 @@ type Option struct {
 	// Key is what is stored; it never changes.
 	Key   string `json:"key"`
 	Label Label  `json:"label,omitempty"`
+	// When are the keys of the field in DependsOn with which the option goes; nil is all.
+	When []string `json:"when,omitempty"`
+}
+
+// GoesWith says whether the option can be chosen beside that value of the field
+// on which it depends; "" is no value.
+func (o Option) GoesWith(value string) bool { return o.When == nil || slices.Contains(o.When, value) }
+
+// FieldRef names a field of an object, by identities.
+type FieldRef struct {
+	Object string `json:"object"`
+	Field  string `json:"field"`
 }
 
 // Pipeline is the states that the records of an object move through.

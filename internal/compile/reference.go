@@ -1,0 +1,192 @@
+package compile
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	crmv1 "github.com/kontor-crm/kontor/api/v1alpha1"
+	"github.com/kontor-crm/kontor/internal/expr"
+	"github.com/kontor-crm/kontor/internal/schema"
+)
+
+// refuseBroken refuses new forms with fields that do not fit the fields to which
+// they refer, and says whether there were any.
+func (c *compiler) refuseBroken() bool {
+	if !c.refers() {
+		return false
+	}
+	s, drafts := c.provisional()
+	if s == nil {
+		return false
+	}
+	broken := map[*resource][]Problem{}
+	for _, d := range drafts {
+		for _, f := range d.fields {
+			if f.by != nil && f.by.given && !f.by.refused {
+				broken[f.by] = append(broken[f.by], fieldReferences(s, d.object, f.Field, f.at())...)
+			}
+		}
+	}
+	again := false
+	for r, problems := range broken {
+		if len(problems) > 0 {
+			r.refuse(crmv1.ReasonInvalid, problems...)
+			again = true
+		}
+	}
+	return again
+}
+
+// refers says whether a new form refers to other fields at all: most do not.
+func (c *compiler) refers() bool {
+	refers := func(f *schema.Field) bool {
+		return f.OptionsFrom != nil || f.DependsOn != "" || f.DefaultExpression != "" || f.RequiredWhen != "" || f.ReadOnlyWhen != "" ||
+			f.VisibleWhen != "" || slices.ContainsFunc(f.Options, func(option schema.Option) bool { return option.When != nil })
+	}
+	return slices.ContainsFunc(c.objects, func(u *unit[schema.Object]) bool { return u.isNew() && slices.ContainsFunc(u.wanted.Fields, refers) }) ||
+		slices.ContainsFunc(c.fields, func(u *unit[placedField]) bool { return u.isNew() && refers(u.wanted.field) })
+}
+
+// provisional is the schema of what is in play now, pipelines apart; nil while
+// names or targets do not agree yet.
+func (c *compiler) provisional() (*schema.Schema, []*draft) {
+	drafts := c.drafts()
+	s := &schema.Schema{Format: schema.Format, Organisation: c.organisation}
+	for _, d := range drafts {
+		s.Objects = append(s.Objects, d.object)
+	}
+	if _, err := schema.Build(s); err != nil {
+		return nil, nil
+	}
+	return s, drafts
+}
+
+// at is the path of the field in its resource.
+func (d drafted) at() string {
+	if at, inline := strings.CutSuffix(d.identityPath, ".key"); inline {
+		return at
+	}
+	return "spec"
+}
+
+// conditionsOf are the expressions of a field that must be true or false, by their names in the resource.
+func conditionsOf(f *schema.Field) map[string]*string {
+	return map[string]*string{"requiredWhen": &f.RequiredWhen, "readOnlyWhen": &f.ReadOnlyWhen, "visibleWhen": &f.VisibleWhen}
+}
+
+// fieldReferences finds what is wrong with what a field says of others, and puts
+// identities in the place of names.
+func fieldReferences(s *schema.Schema, o *schema.Object, f *schema.Field, at string) []Problem {
+	problems := sharedOptions(s, f, at+".optionsFrom")
+	problems = append(problems, dependence(o, f, at)...)
+	conditions := conditionsOf(f)
+	for _, name := range keysOf(conditions) {
+		if text := *conditions[name]; text != "" {
+			_, err := expr.CompileCondition(s, o, text, expr.OwnRecord)
+			problems = append(problems, expressionProblems(at+"."+name, err)...)
+		}
+	}
+	if f.DefaultExpression == "" {
+		return problems
+	}
+	at += ".defaultExpression"
+	if f.Default != nil {
+		return append(problems, Problem{Path: at, Message: "stands beside default; a field has one of them"})
+	}
+	e, err := expr.Compile(s, o, f.DefaultExpression, expr.OwnRecord)
+	if err != nil {
+		return append(problems, expressionProblems(at, err)...)
+	}
+	if e.Kind() != f.Kind() {
+		problems = append(problems, Problem{Path: at, Message: fmt.Sprintf("gives a %s, and %q is %s", e.Kind(), f.Name, f.Type)})
+	}
+	if slices.ContainsFunc(e.Fields(), func(use expr.Use) bool { return use.Field == f }) {
+		problems = append(problems, Problem{Path: at, Message: fmt.Sprintf("reads %q itself, which has no value yet", f.Name)})
+	}
+	return problems
+}
+
+// sharedOptions takes over the options of another picklist.
+func sharedOptions(s *schema.Schema, f *schema.Field, at string) []Problem {
+	from := f.OptionsFrom
+	if from == nil {
+		return nil
+	}
+	o, ok := s.ObjectByIdentity(from.Object)
+	if !ok {
+		return []Problem{{Path: at + ".object", Message: fmt.Sprintf("there is no object %q", from.Object)}}
+	}
+	other, ok := lookUp(from.Field, o.FieldByIdentity, o.Field)
+	switch {
+	case !ok:
+		return []Problem{{Path: at + ".field", Message: noField(o, from.Field)}}
+	case other.Type != schema.TypePicklist && other.Type != schema.TypeMultiPicklist:
+		return []Problem{{Path: at + ".field", Message: fmt.Sprintf("%q is %s and has no options", other.Name, other.Type)}}
+	case other.OptionsFrom != nil:
+		return []Problem{{Path: at + ".field", Message: fmt.Sprintf("%q has its options from another field itself; take them from there", other.Name)}}
+	}
+	f.OptionsFrom = &schema.FieldRef{Object: o.Identity, Field: other.Identity}
+	f.Options = slices.Clone(other.Options)
+	if f.Default != nil {
+		if _, err := f.Parse(*f.Default); err != nil {
+			return []Problem{{Path: strings.TrimSuffix(at, "optionsFrom") + "default", Message: err.Error()}}
+		}
+	}
+	return nil
+}
+
+// dependence finds the picklist that decides which options there are.
+func dependence(o *schema.Object, f *schema.Field, at string) []Problem {
+	if f.DependsOn == "" {
+		if i := slices.IndexFunc(f.Options, func(option schema.Option) bool { return option.When != nil }); i >= 0 && f.OptionsFrom == nil {
+			return []Problem{{Path: fmt.Sprintf("%s.options[%d].when", at, i), Message: "needs dependsOn, the picklist whose options it names"}}
+		}
+		return nil
+	}
+	other, ok := lookUp(f.DependsOn, o.FieldByIdentity, o.Field)
+	switch {
+	case !ok:
+		return []Problem{{Path: at + ".dependsOn", Message: noField(o, f.DependsOn)}}
+	case other == f:
+		return []Problem{{Path: at + ".dependsOn", Message: "a picklist cannot depend on itself"}}
+	case other.Type != schema.TypePicklist:
+		return []Problem{{Path: at + ".dependsOn", Message: fmt.Sprintf("%q is %s; a picklist depends on a picklist", other.Name, other.Type)}}
+	}
+	f.DependsOn = other.Identity
+	var problems []Problem
+	for i, option := range f.Options {
+		for j, key := range option.When {
+			known := func(o schema.Option) bool { return o.Key == key }
+			if !slices.ContainsFunc(other.Options, known) && len(other.Options) > 0 {
+				problems = append(problems, Problem{
+					Path: fmt.Sprintf("%s.options[%d].when[%d]", at, i, j), Message: fmt.Sprintf("%q has no option %q", other.Name, key),
+				})
+			}
+		}
+	}
+	return problems
+}
+
+// settleReferences takes over what the fields in play refer to, and takes from
+// applied forms what has lost its ground: a condition over a field that is gone.
+func settleReferences(s *schema.Schema) {
+	for _, o := range s.Objects {
+		for _, f := range o.Fields {
+			if len(fieldReferences(s, o, f, "")) == 0 {
+				continue
+			}
+			for _, condition := range conditionsOf(f) {
+				if _, err := expr.CompileCondition(s, o, *condition, expr.OwnRecord); err != nil {
+					*condition = ""
+				}
+			}
+			if _, err := expr.Compile(s, o, f.DefaultExpression, expr.OwnRecord); err != nil {
+				f.DefaultExpression = ""
+			}
+			if len(dependence(o, f, "")) > 0 {
+				f.DependsOn = ""
+			}
+		}
+	}
+}

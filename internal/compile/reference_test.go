@@ -1,0 +1,88 @@
+package compile
+
+import (
+	"strings"
+	"testing"
+
+	crmv1 "github.com/kontor-crm/kontor/api/v1alpha1"
+)
+
+func TestPicklistsShareTheirOptions(t *testing.T) {
+	t.Parallel()
+	documents := field("trade", "object: customer, type: picklist, options: [{key: hotel}, {key: bank}]") +
+		field("branch-x", "object: lead, name: branch, type: picklist, default: bank, optionsFrom: {object: customer, field: trade}")
+	s := served(t, documents)
+	if f := mustField(t, s, "lead", "branch"); len(f.Options) != 2 || f.Options[1].Key != "bank" {
+		t.Errorf("the options are %+v", f.Options)
+	}
+	result := on(t, s, strings.Replace(documents, "{key: bank}", "{key: bank}, {key: shop}", 1))
+	if f := mustField(t, result.Schema, "lead", "branch"); len(f.Options) != 3 {
+		t.Errorf("a new option is not shared: %+v", f.Options)
+	}
+}
+
+func TestFieldsThatDoNotFitOthersAreRefused(t *testing.T) {
+	t.Parallel()
+	country := field("land", "object: customer, type: picklist, options: [{key: de}, {key: cn}]")
+	for name, test := range map[string]struct {
+		documents, ref, path, message string
+	}{
+		"options of an object that is not there": {
+			field("a", "object: customer, type: picklist, optionsFrom: {object: fleet, field: kind}"), "a", "spec.optionsFrom.object", `there is no object "fleet"`,
+		},
+		"options of a text": {
+			field("a", "object: customer, type: picklist, optionsFrom: {object: customer, field: name}"), "a", "spec.optionsFrom.field", `"name" is text and has no options`,
+		},
+		"options of options of another": {
+			country + field("b", "object: customer, type: picklist, optionsFrom: {object: customer, field: land}") +
+				field("c", "object: customer, type: picklist, optionsFrom: {object: customer, field: b}"), "c", "spec.optionsFrom.field", `"b" has its options from another field itself`,
+		},
+		"a default that is no shared option": {
+			country + field("a", "object: customer, type: picklist, default: us, optionsFrom: {object: customer, field: land}"), "a", "spec.default", `"us" is not one of the options`,
+		},
+		"an option for a value that is not there": {
+			country + field("a", "object: customer, type: picklist, dependsOn: land, options: [{key: x, when: [us]}]"), "a", "spec.options[0].when[0]", `"land" has no option "us"`,
+		},
+		"an option for a value of nothing": {
+			field("a", "object: customer, type: picklist, options: [{key: x, when: [us]}]"), "a", "spec.options[0].when", "needs dependsOn",
+		},
+		"a picklist that depends on a text": {
+			field("a", "object: customer, type: picklist, dependsOn: name, options: [{key: x}]"), "a", "spec.dependsOn", `"name" is text; a picklist depends on a picklist`,
+		},
+		"a condition that cannot be read": {
+			field("a", "object: customer, type: text, requiredWhen: \"nam == 'x'\""), "a", "spec.requiredWhen", `1:1: no field "nam" in customer; did you mean "name"?`,
+		},
+		"a condition over other records": {
+			field("a", "object: customer, type: text, readOnlyWhen: \"parent.name == 'x'\""), "a", "spec.readOnlyWhen", "1:",
+		},
+		"a default of another kind": {
+			field("a", "object: customer, type: date, defaultExpression: name"), "a", "spec.defaultExpression", `gives a text, and "a" is date`,
+		},
+		"a default that reads itself": {
+			field("a", "object: customer, type: text, defaultExpression: a"), "a", "spec.defaultExpression", `reads "a" itself`,
+		},
+		"two defaults": {
+			field("a", "object: customer, type: text, default: x, defaultExpression: name"), "a", "spec.defaultExpression", "stands beside default",
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			verdict := Compile(read(t, test.documents)).Verdicts[Ref{KindField, test.ref}]
+			if verdict.Reason != crmv1.ReasonInvalid || len(verdict.Problems) == 0 {
+				t.Fatalf("the verdict is %+v", verdict)
+			}
+			if p := verdict.Problems[0]; p.Path != test.path || !strings.HasPrefix(p.Message, test.message) {
+				t.Errorf("%s: %s", p.Path, p.Message)
+			}
+		})
+	}
+}
+
+func TestAnInlineFieldSaysWhereItDoesNotFit(t *testing.T) {
+	t.Parallel()
+	result := Compile(read(t, object("fleet", "fields: [{key: plate, type: text}, {key: seats, type: integer, requiredWhen: plat != null}]")))
+	verdict := result.Verdicts[Ref{KindObject, "fleet"}]
+	if len(verdict.Problems) != 1 || verdict.Problems[0].Path != "spec.fields[1].requiredWhen" {
+		t.Errorf("the verdict is %+v", verdict)
+	}
+}
