@@ -450,6 +450,25 @@ var _ = Describe("The configuration of a tenant", func() {
 		expect.Conforms(Default, phase)
 	})
 
+	It("takes up rules and indexes over several fields, and says what is wrong with others", func(ctx SpecContext) {
+		rule := gen.ValidationRule(namespace, "customer", "named", "name != null && email != null")
+		index := gen.ObjectIndex(namespace, "customer", "by-kind", []string{"kind", "name"})
+		typo := gen.ValidationRule(namespace, "customer", "typo", "nam != null")
+		nowhere := gen.ObjectIndex(namespace, "custmer", "nowhere", []string{"name"})
+		create(ctx, rule, index, typo, nowhere)
+		becomesReady(ctx, rule)
+		becomesReady(ctx, index)
+		Eventually(ctx, condition(ctx, typo, crmv1.ConditionAccepted)).Should(HavePrefix(`False/Invalid: spec.expression: 1:1: no field "nam" in customer`))
+		Eventually(ctx, condition(ctx, nowhere, crmv1.ConditionAccepted)).Should(HavePrefix(`False/ObjectNotFound: spec.object: there is no object "custmer"`))
+		for _, obj := range []crmv1.Object{rule, index, typo, nowhere} {
+			expect.Conforms(Default, obj)
+		}
+		indexes := `SELECT count(*)::text FROM pg_indexes WHERE schemaname = 'crm' AND indexname LIKE 'customer\_i\_by-kind\_%'`
+		Expect(query(ctx, databaseOf("test", acme), indexes)).To(Equal("1"))
+		remove(ctx, index)
+		Eventually(ctx, func() string { return query(ctx, databaseOf("test", acme), indexes) }).Should(Equal("0"))
+	})
+
 	It("says that nothing serves it any more when the Tenant is gone", func(ctx SpecContext) {
 		tier := gen.CustomField(namespace, "customer", "tier")
 		create(ctx, tier)

@@ -247,11 +247,8 @@ func (w *writer) comparison(n comparison) string {
 	if n.op == equal && n.left.nullable() && n.right.nullable() {
 		return "(" + left + " IS NOT DISTINCT FROM " + right + ")"
 	}
-	collation := ""
-	if n.left.kind() == schema.KindText && n.op != equal && n.op != notEqual {
-		collation = ` COLLATE "C"`
-	}
-	plain := left + collation + signs[n.op] + right
+	// Texts are ordered by the collation of the tenant's database, which is C: by code point.
+	plain := left + signs[n.op] + right
 	if !nulls {
 		return "(" + plain + ")"
 	}

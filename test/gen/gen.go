@@ -63,6 +63,23 @@ func Pipeline(namespace, name string, modify ...func(*crmv1.Pipeline)) *crmv1.Pi
 	return built(p, modify)
 }
 
+// ValidationRule is a rule that every record of an object keeps whose expression is true.
+func ValidationRule(namespace, object, name, expression string, modify ...func(*crmv1.ValidationRule)) *crmv1.ValidationRule {
+	r := &crmv1.ValidationRule{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: name}}
+	r.Spec.Object, r.Spec.Expression, r.Spec.Message = object, expression, crmv1.Label{"en": "No"}
+	return built(r, modify)
+}
+
+// ObjectIndex is an index over fields of an object, all in ascending order.
+func ObjectIndex(namespace, object, name string, fields []string, modify ...func(*crmv1.ObjectIndex)) *crmv1.ObjectIndex {
+	x := &crmv1.ObjectIndex{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: name}}
+	x.Spec.Object = object
+	for _, f := range fields {
+		x.Spec.Fields = append(x.Spec.Fields, crmv1.IndexField{Field: f})
+	}
+	return built(x, modify)
+}
+
 // DatabaseServer is the server at a connection, without TLS, with its admin Secret of the same name.
 func DatabaseServer(name string, at secret.Connection, modify ...func(*crmv1.DatabaseServer)) *crmv1.DatabaseServer {
 	s := &crmv1.DatabaseServer{ObjectMeta: metav1.ObjectMeta{Name: name}}
