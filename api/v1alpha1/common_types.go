@@ -157,8 +157,9 @@ const (
 // +kubebuilder:validation:XValidation:rule="self.type in ['picklist', 'multi_picklist'] || !has(self.optionsFrom)",fieldPath=".optionsFrom",message="only a picklist or multi_picklist has options"
 // +kubebuilder:validation:XValidation:rule="self.type in ['picklist', 'multi_picklist'] || !has(self.dependsOn)",fieldPath=".dependsOn",message="only a picklist or multi_picklist depends on another"
 // +kubebuilder:validation:XValidation:rule="!has(self.default) || !has(self.defaultExpression)",fieldPath=".defaultExpression",message="a field has a default or a defaultExpression, not both"
-// +kubebuilder:validation:XValidation:rule="self.type != 'relation' || has(self.target)",fieldPath=".target",message="a relation needs a target, the object that it points to"
+// +kubebuilder:validation:XValidation:rule="self.type != 'relation' || has(self.target) || has(self.targets)",fieldPath=".target",message="a relation needs a target, the object that it points to"
 // +kubebuilder:validation:XValidation:rule="self.type == 'relation' || !has(self.target)",fieldPath=".target",message="only a relation has a target"
+// +kubebuilder:validation:XValidation:rule="!has(self.targets) || self.type == 'relation' && !has(self.target) && (!has(self.unique) || !self.unique) && (!has(self.indexed) || !self.indexed)",fieldPath=".targets",message="only a relation has targets; one that has is not unique, not indexed and has no target beside them"
 // +kubebuilder:validation:XValidation:rule="!has(self.length) || self.type in ['text', 'long_text', 'email', 'phone', 'url', 'rich_text', 'json', 'address']",fieldPath=".length",message="only text, long_text, rich_text, email, phone, url, json and address have a length"
 // +kubebuilder:validation:XValidation:rule="!has(self.length) || self.length <= (self.type == 'phone' ? 50 : self.type == 'email' ? 254 : self.type == 'address' ? 1000 : self.type == 'url' ? 2000 : self.type == 'text' ? 4000 : 100000)",fieldPath=".length",message="the greatest length is 50 for phone, 254 for email, 1000 for address, 2000 for url, 4000 for text and 100000 for long_text, rich_text and json"
 // +kubebuilder:validation:XValidation:rule="!has(self.precision) || self.type == 'decimal'",fieldPath=".precision",message="only a decimal has a precision; money has 20 digits and percent 9, 4 of them behind the point"
@@ -348,6 +349,18 @@ type FieldSpec struct {
 	// point to itself.
 	// +optional
 	Target Identity `json:"target,omitempty"`
+
+	// targets are the objects that a relation points to which may point to
+	// records of several, in place of target. Its value has the parts object and
+	// id and is given as a whole: {"object": "customer", "id": "…"}; expressions
+	// ask for related.object == "customer" and related.id. The record must be
+	// there when it is written. It is found no more when it is deleted, and the
+	// value goes on naming it.
+	// +optional
+	// +listType=set
+	// +kubebuilder:validation:MinItems=1
+	// +kubebuilder:validation:MaxItems=20
+	Targets []Identity `json:"targets,omitempty"`
 
 	// sensitivity says how careful one must be with the values: public,
 	// internal, personal (tells something about a natural person) or sensitive.

@@ -2,6 +2,7 @@ package compile
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -212,6 +213,30 @@ func TestBadResourcesAreRefusedWithPathAndReason(t *testing.T) {
 		"an inline field that has the name of a companion": {
 			object("fleet", "fields: [{key: call, type: phone}, {key: call_e164, type: text}]"),
 			refused{Ref{KindObject, "fleet"}, crmv1.ReasonInvalid, "spec.fields[1].key", `spec.fields[0] has the name "call_e164" already`},
+		},
+		"a relation of which one target does not exist": {
+			field("about", "object: customer, type: relation, targets: [contact, fleet]"),
+			refused{Ref{KindField, "about"}, crmv1.ReasonObjectNotFound, "spec.targets[1]", `there is no object "fleet"`},
+		},
+		"an inline relation of which one target does not exist": {
+			object("fleet", "fields: [{key: about, type: relation, targets: [contacts, fleet]}]"),
+			refused{Ref{KindObject, "fleet"}, crmv1.ReasonObjectNotFound, "spec.fields[0].targets[0]", `there is no object "contacts"; did you mean "contact"?`},
+		},
+		"a target beside targets": {
+			field("about", "object: customer, type: relation, target: contact, targets: [contact]"),
+			refused{Ref{KindField, "about"}, crmv1.ReasonInvalid, "spec.targets", "a relation has a target or targets, not both"},
+		},
+		"a target that stands twice": {
+			field("about", "object: customer, type: relation, targets: [contact, user, contact]"),
+			refused{Ref{KindField, "about"}, crmv1.ReasonInvalid, "spec.targets[2]", `"contact" stands already at targets[0]`},
+		},
+		"targets of a text": {
+			field("about", "object: customer, type: text, targets: [contact]"),
+			refused{Ref{KindField, "about"}, crmv1.ReasonInvalid, "spec.targets", "only a relation has targets"},
+		},
+		"a title that points to records of several objects": {
+			object("fleet", "titleField: about, fields: [{key: about, type: relation, targets: [contact, user]}]"),
+			refused{Ref{KindObject, "fleet"}, crmv1.ReasonInvalid, "spec.titleField", `"about" is relation, whose value has parts; a title is one value`},
 		},
 		"a title that has parts": {
 			object("fleet", "titleField: driver, fields: [{key: driver, type: person_name}]"),
@@ -701,6 +726,26 @@ func TestAnObjectHasAtMost300CustomFields(t *testing.T) {
 		if (i >= MaxCustomFields) != (v.Reason == crmv1.ReasonInvalid) {
 			t.Errorf("field %d: %+v", i, v)
 		}
+	}
+}
+
+func TestARelationToSeveralObjectsHasTwoColumns(t *testing.T) {
+	t.Parallel()
+	s := served(t, object("fleet", "name: car")+field("about", "object: customer, type: relation, targets: [fleet, contact, customer]"))
+	about := mustField(t, s, "customer", "about")
+	if got := about.Columns(); !slices.Equal(got, []string{"x_about__object", "x_about__id"}) {
+		t.Errorf("the columns are %v", got)
+	}
+	if got := about.TargetNames(); !slices.Equal(got, []string{"car", "contact", "customer"}) {
+		t.Errorf("the targets are %v", got)
+	}
+	document, err := s.Document()
+	if err != nil {
+		t.Fatal(err)
+	}
+	loaded, err := schema.Load(document)
+	if err != nil || loaded.Digest() != s.Digest() {
+		t.Errorf("the stored schema is another one: %v", err)
 	}
 }
 

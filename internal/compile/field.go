@@ -89,12 +89,13 @@ func fieldOf(identity string, spec *crmv1.FieldSpec, source string) *schema.Fiel
 		Min:         spec.Min,
 		Max:         spec.Max,
 		Target:      spec.Target,
+		Targets:     slices.Clone(spec.Targets),
 		Source:      source,
 
 		DependsOn: spec.DependsOn, DefaultExpression: spec.DefaultExpression,
 		RequiredWhen: spec.RequiredWhen, ReadOnlyWhen: spec.ReadOnlyWhen, VisibleWhen: spec.VisibleWhen,
 	}
-	if f.Type == schema.TypeRelation {
+	if f.Type == schema.TypeRelation && len(f.Targets) == 0 {
 		f.Column += "_id"
 	}
 	if spec.Default != nil && *spec.Default != "" { // an empty text is no value
@@ -183,6 +184,7 @@ func misplaced(spec *crmv1.FieldSpec) []Problem {
 		{"optionsFrom", spec.OptionsFrom != nil, []crmv1.FieldType{crmv1.FieldPicklist, crmv1.FieldMultiPicklist}, "only a picklist or multi_picklist has options"},
 		{"dependsOn", spec.DependsOn != "", []crmv1.FieldType{crmv1.FieldPicklist, crmv1.FieldMultiPicklist}, "only a picklist or multi_picklist depends on another"},
 		{"target", spec.Target != "", []crmv1.FieldType{crmv1.FieldRelation}, "only a relation has a target"},
+		{"targets", len(spec.Targets) > 0, []crmv1.FieldType{crmv1.FieldRelation}, "only a relation has targets"},
 		{"length", spec.Length != 0, []crmv1.FieldType{crmv1.FieldText, crmv1.FieldLongText, crmv1.FieldEmail, crmv1.FieldPhone, crmv1.FieldURL, crmv1.FieldRichText, crmv1.FieldJSON, crmv1.FieldAddress}, "only text, long_text, rich_text, email, phone, url, json and address have a length"},
 		{"precision", spec.Precision != 0, []crmv1.FieldType{crmv1.FieldDecimal}, "only a decimal has a precision of its own; money has 20 digits and percent 9, 4 of them behind the point"},
 		{"scale", spec.Scale != nil, []crmv1.FieldType{crmv1.FieldDecimal, crmv1.FieldMoney, crmv1.FieldPercent}, "only decimal, money and percent have a scale"},

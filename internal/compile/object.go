@@ -112,7 +112,7 @@ func checkObject(o *crmv1.CustomObject) []Problem {
 // checkTitle refuses a title that is no single value.
 func checkTitle(f *crmv1.Field) []Problem {
 	t, ok := schema.TypeOf(schema.TypeName(f.Type))
-	if !ok || t.Kind() != schema.KindParts {
+	if !ok || t.Kind() != schema.KindParts && len(f.Targets) == 0 {
 		return nil
 	}
 	return []Problem{{Path: "spec.titleField", Message: fmt.Sprintf("%q is %s, whose value has parts; a title is one value", f.Key, f.Type)}}

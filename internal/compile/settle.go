@@ -77,9 +77,7 @@ func (c *compiler) liveObjects() map[string]bool {
 func (c *compiler) danglingTargets(o *schema.Object, live map[string]bool) []Problem {
 	var problems []Problem
 	for i, f := range o.Fields {
-		if f.Target != "" && !live[f.Target] {
-			problems = append(problems, Problem{Path: fmt.Sprintf("spec.fields[%d].target", i), Message: c.noObject(f.Target, live)})
-		}
+		problems = append(problems, c.danglingRelation(fmt.Sprintf("spec.fields[%d]", i), f, live)...)
 	}
 	return problems
 }
@@ -89,8 +87,19 @@ func (c *compiler) danglingField(p *placedField, live map[string]bool) []Problem
 	if !live[p.object] {
 		problems = append(problems, Problem{Path: "spec.object", Message: c.noObject(p.object, live)})
 	}
-	if p.field.Target != "" && !live[p.field.Target] {
-		problems = append(problems, Problem{Path: "spec.target", Message: c.noObject(p.field.Target, live)})
+	return append(problems, c.danglingRelation("spec", p.field, live)...)
+}
+
+// danglingRelation finds the targets of a field that are not there.
+func (c *compiler) danglingRelation(at string, f *schema.Field, live map[string]bool) []Problem {
+	var problems []Problem
+	if f.Target != "" && !live[f.Target] {
+		problems = append(problems, Problem{Path: at + ".target", Message: c.noObject(f.Target, live)})
+	}
+	for i, target := range f.Targets {
+		if !live[target] {
+			problems = append(problems, Problem{Path: fmt.Sprintf("%s.targets[%d]", at, i), Message: c.noObject(target, live)})
+		}
 	}
 	return problems
 }

@@ -105,7 +105,11 @@ func standardModel(modules map[string]bool) ([]*schema.Object, []*crmv1.Pipeline
 		}
 		o := objectOf(document.Name, &document.Spec, sourceStandard)
 		o.Module = document.Annotations[crmv1.ModuleAnnotation]
-		o.Fields = slices.DeleteFunc(o.Fields, func(f *schema.Field) bool { return f.Target != "" && !there[f.Target] })
+		o.Fields = slices.DeleteFunc(o.Fields, func(f *schema.Field) bool {
+			several := len(f.Targets) > 0
+			f.Targets = slices.DeleteFunc(f.Targets, func(target string) bool { return !there[target] })
+			return f.Target != "" && !there[f.Target] || several && len(f.Targets) == 0
+		})
 		objects = append(objects, o)
 	}
 	var pipelines []*crmv1.Pipeline
@@ -146,6 +150,11 @@ func (c *compiler) standardOverApplied(applied appliedIndex) []*schema.Object {
 		for _, f := range o.Fields {
 			if identity, ok := identities[f.Target]; ok {
 				f.Target = identity
+			}
+			for i, target := range f.Targets {
+				if identity, ok := identities[target]; ok {
+					f.Targets[i] = identity
+				}
 			}
 		}
 		have[o.Identity] = true

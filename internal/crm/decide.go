@@ -246,13 +246,18 @@ func (d *decision) fillPhone(f, beside *schema.Field, country value) {
 	}
 }
 
-// checkTogether refuses a part without those that it needs beside it.
+// checkTogether refuses a part without those that it needs beside it. What says
+// which record is meant is given as a whole.
 func (d *decision) checkTogether() {
 	for _, f := range d.object.Fields {
 		if len(f.Parts()) == 0 || !d.asked(f) || d.isRefused(f) {
 			continue
 		}
 		for _, set := range f.Together() {
+			if f.Type == schema.TypeRelation && slices.ContainsFunc(set, func(part *schema.Field) bool { return !d.asked(part) }) {
+				d.wish.refusef(f, "needs object and id, both")
+				continue
+			}
 			missing := func(part *schema.Field) bool { return d.after[part] == nil }
 			if !slices.ContainsFunc(set, missing) {
 				continue
@@ -268,20 +273,39 @@ func (d *decision) checkTogether() {
 
 // checkRelations refuses pointers to records that are not there.
 func (d *decision) checkRelations() {
-	for f, value := range d.wish.given {
-		id, ok := value.(string)
-		if f.Type != schema.TypeRelation || !ok || equal(d.before[f], value) || d.live[targetKey(f.Target, id)] {
+	for f := range d.wish.given {
+		object, id, ok := pointed(f, d.wish.given)
+		if !ok || d.live[targetKey(object, id)] {
 			continue
 		}
-		d.wish.refusef(f, "there is no %s with the id %q", targetName(d.schema, f), id)
+		if before, same, _ := pointed(f, d.before); before == object && same == id {
+			continue
+		}
+		d.wish.refusef(f, "there is no %s with the id %q", objectName(d.schema, object), id)
 	}
 }
 
-func targetName(s *schema.Schema, f *schema.Field) string {
-	if target, ok := s.ObjectByIdentity(f.Target); ok {
-		return target.Name
+// pointed is the record that a field points to: the identity of its object, and its id; false when it points to none.
+func pointed(f *schema.Field, values query.Values) (object, id string, ok bool) {
+	id, ok = values[f].(string)
+	switch {
+	case !ok:
+		return "", "", false
+	case f.Type == schema.TypeRelation:
+		return f.Target, id, true
+	case f.Type == schema.TypeRecordID:
+		which, _ := f.Parent.Part(schema.PartObject)
+		object, ok = values[which].(string)
+		return object, id, ok
 	}
-	return f.Target
+	return "", "", false
+}
+
+func objectName(s *schema.Schema, identity string) string {
+	if o, ok := s.ObjectByIdentity(identity); ok {
+		return o.Name
+	}
+	return identity
 }
 
 // changes are the fields whose value becomes another.
@@ -301,13 +325,13 @@ func relationsOf(known targets, wishes ...*wish) map[string][]any {
 	found := map[string][]any{}
 	seen := map[string]bool{}
 	for _, w := range wishes {
-		for f, value := range w.given {
-			id, ok := value.(string)
-			if f.Type != schema.TypeRelation || !ok || seen[targetKey(f.Target, id)] || known[targetKey(f.Target, id)] {
+		for f := range w.given {
+			object, id, ok := pointed(f, w.given)
+			if !ok || seen[targetKey(object, id)] || known[targetKey(object, id)] {
 				continue
 			}
-			seen[targetKey(f.Target, id)] = true
-			found[f.Target] = append(found[f.Target], id)
+			seen[targetKey(object, id)] = true
+			found[object] = append(found[object], id)
 		}
 	}
 	return found

@@ -330,7 +330,7 @@ func (c *checker) dayOf(at int64, name, usage string, arg ast.Expr) node {
 // adapters read a text literal as a value of the kind that stands beside it.
 var adapters = map[schema.Kind]schema.TypeName{
 	schema.KindDate: schema.TypeDate, schema.KindTime: schema.TypeDateTime, schema.KindReference: schema.TypeRelation,
-	schema.KindClock: schema.TypeTime,
+	schema.KindClock: schema.TypeTime, schema.KindObjectName: schema.TypeObjectName,
 }
 
 // adapt makes a text literal a value of a kind that is written as a text. Other nodes stay as they are.
@@ -340,12 +340,25 @@ func (c *checker) adapt(n node, kind schema.Kind) node {
 	if !isLiteral || !isWritten || text.of != schema.KindText {
 		return n
 	}
+	if kind == schema.KindObjectName {
+		return c.objectName(text)
+	}
 	t, _ := schema.TypeOf(name)
 	value, err := t.Decode(nil, text.value)
 	if err != nil {
 		return c.refuse(text.at, "%.60q %s", text.value, err)
 	}
 	return literal{of: kind, value: value, at: text.at}
+}
+
+// objectName is the object that a text names.
+func (c *checker) objectName(text literal) node {
+	name, _ := text.value.(string)
+	o, ok := c.schema.Object(name)
+	if !ok {
+		return c.refuse(text.at, "there is no object %.60q", name)
+	}
+	return literal{of: schema.KindObjectName, value: o.Identity, at: text.at}
 }
 
 // pair makes two values one kind, or says that they are not.

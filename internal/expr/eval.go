@@ -273,7 +273,7 @@ func (v *evaluation) field(n reading) any {
 		case decimal.Decimal:
 			return number
 		}
-	case schema.KindText, schema.KindReference, schema.KindClock, schema.KindJSON:
+	case schema.KindText, schema.KindReference, schema.KindClock, schema.KindJSON, schema.KindObjectName:
 		if text, ok := value.(string); ok {
 			if text == "" {
 				return nil

@@ -148,7 +148,7 @@ func quotient(left, right string, ofLeft, ofRight digits) string {
 var casts = map[schema.Kind]string{
 	schema.KindText: "text", schema.KindNumber: "numeric", schema.KindBoolean: "boolean",
 	schema.KindDate: "date", schema.KindTime: "timestamptz", schema.KindReference: "uuid", schema.KindTexts: "text[]",
-	schema.KindClock: "time", schema.KindJSON: "jsonb",
+	schema.KindClock: "time", schema.KindJSON: "jsonb", schema.KindObjectName: "text",
 	kindDuration: "numeric",
 }
 

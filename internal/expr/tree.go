@@ -280,5 +280,6 @@ func AlwaysSet(f *schema.Field) bool {
 var kindWords = map[schema.Kind]string{
 	schema.KindText: "a text", schema.KindNumber: "a number", schema.KindBoolean: "a boolean", schema.KindDate: "a date",
 	schema.KindTime: "a time", schema.KindTexts: "a list of texts", schema.KindReference: "the id of a record", kindNull: "null",
-	schema.KindParts: "a value with parts", schema.KindClock: "a time of the day", schema.KindJSON: "JSON", kindDuration: "a duration",
+	schema.KindParts: "a value with parts", schema.KindClock: "a time of the day", schema.KindJSON: "JSON",
+	schema.KindObjectName: "an object", kindDuration: "a duration",
 }

@@ -185,6 +185,20 @@ func TestPlans(t *testing.T) {
 			wanted: form{with("site", schema.TypeGeo), with("person", schema.TypePersonName)},
 		},
 		{
+			name: "a relation points to several objects", rows: []string{"customer"},
+			applied: form{
+				with("about", schema.TypeRelation, func(f *schema.Field) { f.Column, f.Targets = "x_about", []string{"opportunity"} }),
+				with("boss", schema.TypeRelation, func(f *schema.Field) { f.Target = "user" }),
+				with("less", schema.TypeRelation, func(f *schema.Field) { f.Column, f.Targets = "x_less", []string{"opportunity", "user"} }),
+			},
+			wanted: form{
+				with("about", schema.TypeRelation, func(f *schema.Field) { f.Column, f.Targets = "x_about", []string{"user", "opportunity"} }),
+				with("boss", schema.TypeRelation, func(f *schema.Field) { f.Targets = []string{"user"} }),
+				with("less", schema.TypeRelation, func(f *schema.Field) { f.Column, f.Targets = "x_less", []string{"user"} }),
+				with("more", schema.TypeRelation, func(f *schema.Field) { f.Column, f.Targets = "x_more", []string{"user", "customer"} }),
+			},
+		},
+		{
 			name: "values do not change into parts while there are rows", rows: []string{"customer"},
 			applied: form{with("site", schema.TypeText), with("seat", schema.TypeAddress), with("needed", schema.TypeGeo)},
 			wanted: form{

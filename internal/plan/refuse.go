@@ -161,6 +161,9 @@ func describeType(f *schema.Field) string {
 			return fmt.Sprintf("decimal(%d,%d)", precision, scale)
 		}
 	}
+	if len(f.Targets) > 0 {
+		return "relation to several objects"
+	}
 	return string(f.Type)
 }
 

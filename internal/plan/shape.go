@@ -272,7 +272,7 @@ func indexesOf(o *schema.Object, f *schema.Field) []part {
 	case f.Storage() == schema.StorageTexts && f.Indexed:
 		// With a pending list a search right after writes reads all of the list.
 		return []part{newPart(owner, kindIndex, o.QualifiedTable()+" USING gin ("+name+") WITH (fastupdate=off)", "indexed")}
-	case f.Indexed || f.Type == schema.TypeRelation:
+	case f.Indexed || f.Type == schema.TypeRelation || f.Type == schema.TypeRecordID:
 		return []part{newPart(owner, kindIndex, o.QualifiedTable()+" ("+name+")", "indexed")}
 	}
 	return nil

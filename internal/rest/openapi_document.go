@@ -283,6 +283,9 @@ func valueSchema(s *schema.Schema, f *schema.Field, written bool) *apiSchema {
 	for _, rule := range f.Rules() {
 		applyRule(v, form, rule)
 	}
+	if f.Type == schema.TypeObjectName {
+		v.Enum = anyOf(f.TargetNames())
+	}
 	if !f.Required && (f.Name != schema.FieldID || f.Parent != nil) {
 		types = append(types, "null")
 		if v.Enum != nil {

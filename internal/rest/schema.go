@@ -67,6 +67,7 @@ type fieldDescription struct {
 	Max         string              `json:"max,omitempty"`
 	Options     []optionDescription `json:"options,omitempty"`
 	Target      string              `json:"target,omitempty"`
+	Targets     []string            `json:"targets,omitempty"`
 	// What depends on other values: a default and conditions in CEL, and the field that decides which options there are.
 	DefaultExpression string             `json:"defaultExpression,omitempty"`
 	RequiredWhen      string             `json:"requiredWhen,omitempty"`
@@ -211,6 +212,7 @@ func (d describer) field(f *schema.Field) fieldDescription {
 	if target, ok := d.schema.ObjectByIdentity(f.Target); ok && f.Type == schema.TypeRelation {
 		described.Target = target.Name
 	}
+	described.Targets = f.TargetNames()
 	for _, part := range f.Parts() {
 		described.Parts = append(described.Parts, d.field(part))
 	}

@@ -27,7 +27,7 @@ const partSeparator = "__"
 // makeParts places the parts of a field whose type has some.
 func (f *Field) makeParts() {
 	f.parts = nil
-	t, ok := types[f.Type].(Compound)
+	t, ok := f.FieldType().(Compound)
 	if !ok {
 		return
 	}
@@ -53,7 +53,7 @@ func (f *Field) Part(name string) (*Field, bool) {
 
 // TextPart is the part that a text means which is given for the whole value, or false.
 func (f *Field) TextPart() (*Field, bool) {
-	t, ok := types[f.Type].(Compound)
+	t, ok := f.FieldType().(Compound)
 	if !ok {
 		return nil, false
 	}
@@ -62,7 +62,7 @@ func (f *Field) TextPart() (*Field, bool) {
 
 // Together are the sets of parts of which a record has all or none.
 func (f *Field) Together() [][]*Field {
-	t, ok := types[f.Type].(Compound)
+	t, ok := f.FieldType().(Compound)
 	if !ok {
 		return nil
 	}

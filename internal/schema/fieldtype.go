@@ -43,9 +43,12 @@ const (
 	TypeID      TypeName = "id"
 	TypeTags    TypeName = "tags"
 	TypeCountry TypeName = "country"
+	// TypeObjectName and TypeRecordID are the parts of a relation with several targets.
+	TypeObjectName TypeName = "object_name"
+	TypeRecordID   TypeName = "record_id"
 )
 
-var innerTypes = []TypeName{TypeID, TypeTags, TypeCountry}
+var innerTypes = []TypeName{TypeID, TypeTags, TypeCountry, TypeObjectName, TypeRecordID}
 
 // Kind is what an expression sees of a value: one kind for all numbers, one for all texts.
 type Kind string
@@ -65,6 +68,8 @@ const (
 	KindClock Kind = "clock"
 	// KindJSON is a value of which an expression sees only whether it is there.
 	KindJSON Kind = "json"
+	// KindObjectName is the identity of an object, which texts name as the API does.
+	KindObjectName Kind = "object"
 	// KindParts is a value that an expression reads by its parts: address.city.
 	KindParts Kind = "parts"
 )
@@ -118,9 +123,10 @@ type Problem struct {
 //	time                                                                string, as PostgreSQL writes it
 //	duration                                                            int64, its seconds
 //	multi_picklist, tags                                                []string
-//	relation, id                                                        string, a UUID in lower case
+//	relation, id, record_id                                             string, a UUID in lower case
+//	object_name                                                         string, the identity of the object
 //	json                                                                string, see CanonicalJSON
-//	address, person_name, geo                                           none: their parts have values, see Compound
+//	address, person_name, geo, relation to several targets              none: their parts have values, see Compound
 //
 // An empty text is no value: it becomes nil.
 type FieldType interface {
@@ -174,6 +180,8 @@ var types = map[TypeName]FieldType{
 	TypeTags:          tagsType{},
 	TypeCurrency:      currencyType{},
 	TypeCountry:       countryType{},
+	TypeObjectName:    objectNameType{},
+	TypeRecordID:      recordIDType{},
 }
 
 // TypeOf is the field type of that name, or false.
@@ -183,16 +191,21 @@ func TypeOf(name TypeName) (FieldType, bool) {
 }
 
 // FieldType is the type of a field of a built schema; Build has seen to it that there is one.
-func (f *Field) FieldType() FieldType { return types[f.Type] }
+func (f *Field) FieldType() FieldType {
+	if f.Type == TypeRelation && len(f.Targets) > 0 {
+		return polymorphicType{}
+	}
+	return types[f.Type]
+}
 
 // Kind is what an expression sees of the field.
-func (f *Field) Kind() Kind { return types[f.Type].Kind() }
+func (f *Field) Kind() Kind { return f.FieldType().Kind() }
 
 // Storage is the type of the field's column.
-func (f *Field) Storage() Storage { return types[f.Type].Storage(f) }
+func (f *Field) Storage() Storage { return f.FieldType().Storage(f) }
 
 // Rules hold for every value of the field that is not null.
-func (f *Field) Rules() []Rule { return types[f.Type].Rules(f) }
+func (f *Field) Rules() []Rule { return f.FieldType().Rules(f) }
 
 // Sortable says whether the values have an order by which records can be sorted and indexed.
 func (f *Field) Sortable() bool {
@@ -204,7 +217,7 @@ func (f *Field) Decode(value any) (any, error) {
 	if value == nil {
 		return nil, nil //nolint:nilnil // no value is a value here: null
 	}
-	return types[f.Type].Decode(f, value)
+	return f.FieldType().Decode(f, value)
 }
 
 // Parse reads the text form of a value; an empty text is nil.
@@ -212,7 +225,7 @@ func (f *Field) Parse(text string) (any, error) {
 	if text == "" {
 		return nil, nil //nolint:nilnil // no value is a value here: null
 	}
-	return types[f.Type].Parse(f, text)
+	return f.FieldType().Parse(f, text)
 }
 
 // AppendJSON appends a value in PostgreSQL's text form as JSON; nil is null.
@@ -220,13 +233,13 @@ func (f *Field) AppendJSON(dst, text []byte) []byte {
 	if text == nil {
 		return append(dst, "null"...)
 	}
-	return types[f.Type].AppendJSON(dst, f, text)
+	return f.FieldType().AppendJSON(dst, f, text)
 }
 
 // CheckField finds what is wrong with a definition: its type's own demands and
 // its default. Paths are those of the resource, below the field.
 func CheckField(f *Field) []Problem {
-	t, ok := types[f.Type]
+	t, ok := f.FieldType(), types[f.Type] != nil
 	if !ok || slices.Contains(innerTypes, f.Type) {
 		return []Problem{{Path: "type", Message: fmt.Sprintf("%q is not a field type", f.Type)}}
 	}

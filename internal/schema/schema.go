@@ -151,6 +151,9 @@ type Field struct {
 	VisibleWhen  string `json:"visibleWhen,omitempty"`
 	// Target is the identity of the object that a relation points to.
 	Target string `json:"target,omitempty"`
+	// Targets are the identities of the objects that a relation points to which
+	// has several; Target is empty then.
+	Targets []string `json:"targets,omitempty"`
 	// Inverse is what the target calls the records that point to it; empty: it has no word for them.
 	Inverse string `json:"inverse,omitempty"`
 	// Sensitivity is one of public, internal, personal, sensitive; empty is internal.
@@ -168,6 +171,7 @@ type Field struct {
 
 	parts     []*Field
 	companion *Field
+	targets   []*Object
 }
 
 // IgnoresCase says whether values that differ in case only are the same key.
@@ -300,6 +304,12 @@ func Build(s *Schema) (*Schema, error) {
 		for _, f := range o.Fields {
 			if _, ok := TypeOf(f.Type); !ok {
 				return nil, fmt.Errorf("field %q of %q has the unknown type %q", f.Name, o.Name, f.Type)
+			}
+			if len(f.Targets) > 0 {
+				if err := s.linkTargets(f); err != nil {
+					return nil, fmt.Errorf("object %q: %w", o.Name, err)
+				}
+				continue
 			}
 			if f.Type == TypeRelation && s.byIdentity[f.Target] == nil {
 				return nil, fmt.Errorf("field %q of %q points to the unknown object %q", f.Name, o.Name, f.Target)
