@@ -1,7 +1,6 @@
 package cmd
 
 import (
-	"bufio"
 	"bytes"
 	"context"
 	"encoding/json"
@@ -164,6 +163,8 @@ type importReport struct {
 	Updated   int `json:"updated"`
 	Unchanged int `json:"unchanged"`
 	Failed    int `json:"failed"`
+	// Failures are the first of the failed lines.
+	Failures []failedLine `json:"failures"`
 }
 
 // lines is how many lines were handled.
@@ -172,58 +173,81 @@ func (r importReport) lines() int { return r.Created + r.Updated + r.Unchanged +
 // failedLine is a line of the file that was not imported.
 type failedLine struct {
 	Line    int      `json:"line"`
-	Text    string   `json:"text"`
 	Reasons []string `json:"reasons"`
 }
 
-// importEvent is one line of the answer of an import.
-type importEvent struct {
-	Progress *importReport `json:"progress"`
-	Failed   *failedLine   `json:"failed"`
-	Report   *importReport `json:"report"`
-	Error    *problem      `json:"error"`
+// job is a job as the API tells it.
+type job struct {
+	ID     string          `json:"id"`
+	State  string          `json:"state"`
+	Object string          `json:"object"`
+	Done   int64           `json:"done"`
+	Total  int64           `json:"total"`
+	Report json.RawMessage `json:"report"`
+	Error  *struct {
+		Message string `json:"message"`
+	} `json:"error"`
+	// Errors is the address of the file with what failed; empty when nothing did.
+	Errors string `json:"errors"`
 }
 
-// maxEvent bounds one line of the answer: a failed line of the file, of which JSON may make six times as much.
-const maxEvent = 16 << 20
+// ended says that nothing happens any more.
+func (j *job) ended() bool { return j.State != "queued" && j.State != "running" }
 
-// importCSV streams a file into an object, and calls progress and failed as the
-// server tells. mapping is the mapping in JSON, which names the object.
-func (c *client) importCSV(ctx context.Context, object string, mapping []byte, file io.Reader, progress func(importReport), failed func(failedLine) error) (importReport, error) {
+// importCSV sends a file to be imported into an object, and returns the job that
+// does so. mapping is the mapping in JSON, which names the object.
+func (c *client) importCSV(ctx context.Context, object string, mapping []byte, file io.Reader, dryRun bool) (*job, error) {
 	reader, writer := io.Pipe()
 	form := multipart.NewWriter(writer)
 	go func() { writer.CloseWithError(writeForm(form, mapping, file)) }()
-	response, err := c.send(ctx, http.MethodPost, "/api/v1/records/"+url.PathEscape(object)+"/import", form.FormDataContentType(), reader)
-	// The answer begins while the file is still being sent; the writer ends when all is said.
+	path := "/api/v1/records/" + url.PathEscape(object) + "/import"
+	if dryRun {
+		path += "?dryRun=true"
+	}
+	response, err := c.send(ctx, http.MethodPost, path, form.FormDataContentType(), reader)
+	// A refusal comes while the file is still being sent; the writer ends when it is heard.
 	defer reader.Close()
 	if err != nil {
-		return importReport{}, err
+		return nil, err
 	}
 	defer response.Body.Close()
-	lines := bufio.NewScanner(response.Body)
-	lines.Buffer(nil, maxEvent)
-	for lines.Scan() {
-		var event importEvent
-		if err := json.Unmarshal(lines.Bytes(), &event); err != nil {
-			return importReport{}, fmt.Errorf("reading the answer of the import: %w", err)
+	var made job
+	if err := json.NewDecoder(response.Body).Decode(&made); err != nil {
+		return nil, fmt.Errorf("reading the answer of the import: %w", err)
+	}
+	return &made, nil
+}
+
+// follow waits for the end of a job, and tells how it goes on.
+func (c *client) follow(ctx context.Context, id string, progress func(*job)) (*job, error) {
+	for {
+		var now job
+		if err := c.call(ctx, http.MethodGet, "/api/v1/jobs/"+url.PathEscape(id)+"?wait=1", nil, &now); err != nil {
+			return nil, fmt.Errorf("asking for the job %s, which goes on: %w", id, err)
 		}
+		progress(&now)
 		switch {
-		case event.Error != nil:
-			return importReport{}, event.Error
-		case event.Report != nil:
-			return *event.Report, nil
-		case event.Progress != nil:
-			progress(*event.Progress)
-		case event.Failed != nil:
-			if err := failed(*event.Failed); err != nil {
-				return importReport{}, err
-			}
+		case now.State == "failed" && now.Error != nil:
+			return &now, fmt.Errorf("the job %s failed: %s", id, now.Error.Message)
+		case now.State == "cancelled":
+			return &now, fmt.Errorf("the job %s was cancelled", id)
+		case now.ended():
+			return &now, nil
 		}
 	}
-	if err := lines.Err(); err != nil {
-		return importReport{}, fmt.Errorf("reading the answer of the import: %w", err)
+}
+
+// download writes what is at a path of the API.
+func (c *client) download(ctx context.Context, path string, to io.Writer) error {
+	response, err := c.send(ctx, http.MethodGet, path, "", nil)
+	if err != nil {
+		return err
 	}
-	return importReport{}, errors.New("the server ended the import without a report; import again, lines with a key are not doubled")
+	defer response.Body.Close()
+	if _, err := io.Copy(to, response.Body); err != nil {
+		return fmt.Errorf("reading %s: %w", path, err)
+	}
+	return nil
 }
 
 func writeForm(form *multipart.Writer, mapping []byte, file io.Reader) error {

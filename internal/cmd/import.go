@@ -1,15 +1,14 @@
 package cmd
 
 import (
-	"bufio"
-	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
+	"net/http"
+	"net/url"
 	"os"
-	"strconv"
 	"strings"
 	"time"
 
@@ -25,15 +24,17 @@ const passwordVariable = "KONTOR_PASSWORD"
 
 type importOptions struct {
 	url, user, passwordFile, mapping, failed string
-	allowFailures                            bool
+	undo                                     string
+	allowFailures, dryRun                    bool
 }
 
 func newImport() *cobra.Command {
 	var o importOptions
 	command := &cobra.Command{
 		Use:   "import --url http://TENANT --user EMAIL --mapping MAPPING.yaml FILE.csv",
-		Short: "Stream a CSV file into an object of a tenant",
-		Long: `Import streams a CSV file into one object of a tenant, over its REST API.
+		Short: "Import a CSV file into an object of a tenant",
+		Long: `Import sends a CSV file to a tenant, over its REST API, and follows the job
+that makes records of it. The job goes on when this command is stopped.
 
 The mapping says which column becomes which field:
 
@@ -48,14 +49,25 @@ The mapping says which column becomes which field:
 The password comes from the variable ` + passwordVariable + ` or from --password-file.
 Lines that fail are told with their reasons; with --failed they are written to a
 file, in the form of the one imported, so that it can be mended and imported
-again. The exit code is 1 when a line failed, unless --allow-failures is given.`,
+again. The exit code is 1 when a line failed, unless --allow-failures is given.
+
+With --dry-run everything is decided and told, and nothing is written. With
+--undo JOB, and without a file, an import is taken back: the records that it made
+are deleted, those that it changed get their old values again. Records that were
+changed since are told, and left alone.`,
 		Args: func(_ *cobra.Command, args []string) error {
-			if len(args) != 1 {
+			if o.undo != "" && len(args) == 0 {
+				return nil
+			}
+			if len(args) != 1 || o.undo != "" {
 				return fmt.Errorf("name one CSV file, or - for the standard input; %w", errUsage)
 			}
 			return nil
 		},
 		RunE: func(command *cobra.Command, args []string) error {
+			if o.undo != "" {
+				return o.takeBack(command.Context(), command.OutOrStdout(), command.ErrOrStderr())
+			}
 			return o.run(command.Context(), args[0], command.OutOrStdout(), command.ErrOrStderr())
 		},
 	}
@@ -65,6 +77,8 @@ again. The exit code is 1 when a line failed, unless --allow-failures is given.`
 	command.Flags().StringVar(&o.mapping, "mapping", "", "file with the mapping, in YAML")
 	command.Flags().StringVar(&o.failed, "failed", "", "file for the lines that failed, with their reasons in a last column")
 	command.Flags().BoolVar(&o.allowFailures, "allow-failures", false, "end with exit code 0 although lines failed")
+	command.Flags().BoolVar(&o.dryRun, "dry-run", false, "decide and tell everything, and write nothing")
+	command.Flags().StringVar(&o.undo, "undo", "", "id of an import's job that is to be taken back")
 	return command
 }
 
@@ -76,7 +90,7 @@ func (o *importOptions) run(ctx context.Context, path string, out, errOut io.Wri
 	if err != nil {
 		return err
 	}
-	object, delimiter, mapping, err := readMapping(o.mapping)
+	object, mapping, err := readMapping(o.mapping)
 	if err != nil {
 		return err
 	}
@@ -88,31 +102,116 @@ func (o *importOptions) run(ctx context.Context, path string, out, errOut io.Wri
 	if o.overwrites(path) {
 		return fmt.Errorf("--failed names the file that is imported, which would be lost; %w", errUsage)
 	}
-	c, err := newClient(o.url)
+	c, err := o.signIn(ctx, password)
 	if err != nil {
 		return err
 	}
-	if err := c.login(ctx, o.user, password); err != nil {
-		return err
-	}
-	bar := newBar(errOut, size, object)
+	bar := newBar(errOut, size, "sending")
 	counted := progressbar.NewReader(file, bar)
-	header, content, err := readHeader(&counted)
-	if err != nil {
-		return fmt.Errorf("reading %s: %w", path, err)
-	}
-	failures, err := newFailures(o.failed, header, delimiter, errOut)
-	if err != nil {
-		return err
-	}
-	report, err := c.importCSV(ctx, object, mapping, content, func(importReport) {}, failures.add)
+	made, err := c.importCSV(ctx, object, mapping, &counted, o.dryRun)
 	_ = bar.Finish() // a bar that cannot be drawn hinders nobody
-	if err := errors.Join(err, failures.close()); err != nil {
+	if err != nil {
 		return fmt.Errorf("importing %s into %s: %w", path, object, err)
 	}
-	fmt.Fprintf(out, "%s: %d created, %d updated, %d unchanged, %d failed\n", object, report.Created, report.Updated, report.Unchanged, report.Failed)
+	fmt.Fprintf(errOut, "job %s\n", made.ID)
+	done, err := followWithBar(ctx, c, made, errOut)
+	if err != nil {
+		return fmt.Errorf("importing %s into %s: %w", path, object, err)
+	}
+	var report importReport
+	if err := json.Unmarshal(done.Report, &report); err != nil {
+		return fmt.Errorf("reading the report of %s: %w", made.ID, err)
+	}
+	for _, line := range report.Failures {
+		fmt.Fprintf(errOut, "line %d: %s\n", line.Line, strings.Join(line.Reasons, "; "))
+	}
+	if more := report.Failed - len(report.Failures); more > 0 {
+		fmt.Fprintf(errOut, "and %d more lines\n", more)
+	}
+	if err := o.fetchFailures(ctx, c, done); err != nil {
+		return err
+	}
+	fmt.Fprintf(out, "%s: %d created, %d updated, %d unchanged, %d failed%s\n", object, report.Created, report.Updated, report.Unchanged, report.Failed, o.dry())
 	if report.Failed > 0 && !o.allowFailures {
 		return fmt.Errorf("%d of %d lines failed", report.Failed, report.lines())
+	}
+	return nil
+}
+
+// dry is what a dry run adds to its report.
+func (o *importOptions) dry() string {
+	if o.dryRun {
+		return "; nothing was written"
+	}
+	return ""
+}
+
+func (o *importOptions) signIn(ctx context.Context, password string) (*client, error) {
+	c, err := newClient(o.url)
+	if err != nil {
+		return nil, err
+	}
+	return c, c.login(ctx, o.user, password)
+}
+
+// takeBack undoes an import.
+func (o *importOptions) takeBack(ctx context.Context, out, errOut io.Writer) error {
+	if o.user == "" {
+		return fmt.Errorf("--user is needed; %w", errUsage)
+	}
+	password, err := o.password()
+	if err != nil {
+		return err
+	}
+	c, err := o.signIn(ctx, password)
+	if err != nil {
+		return err
+	}
+	var made job
+	if err := c.call(ctx, http.MethodPost, "/api/v1/jobs/"+url.PathEscape(o.undo)+"/undo", nil, &made); err != nil {
+		return fmt.Errorf("undoing %s: %w", o.undo, err)
+	}
+	done, err := followWithBar(ctx, c, &made, errOut)
+	if err != nil {
+		return fmt.Errorf("undoing %s: %w", o.undo, err)
+	}
+	var report struct {
+		Deleted, Restored, Unchanged, Failed int
+	}
+	if err := json.Unmarshal(done.Report, &report); err != nil {
+		return fmt.Errorf("reading the report of %s: %w", made.ID, err)
+	}
+	if err := o.fetchFailures(ctx, c, done); err != nil {
+		return err
+	}
+	fmt.Fprintf(out, "%s: %d deleted, %d restored, %d unchanged, %d left alone\n", done.Object, report.Deleted, report.Restored, report.Unchanged, report.Failed)
+	if report.Failed > 0 && !o.allowFailures {
+		return fmt.Errorf("%d records were changed since and are left alone", report.Failed)
+	}
+	return nil
+}
+
+// followWithBar waits for the end of a job, with a progress bar.
+func followWithBar(ctx context.Context, c *client, made *job, errOut io.Writer) (*job, error) {
+	bar := newBar(errOut, made.Total, made.Object)
+	defer func() { _ = bar.Finish() }() // a bar that cannot be drawn hinders nobody
+	return c.follow(ctx, made.ID, func(now *job) { _ = bar.Set64(now.Done) })
+}
+
+// fetchFailures writes the file of what failed, if one is wanted; it is empty when nothing did.
+func (o *importOptions) fetchFailures(ctx context.Context, c *client, done *job) error {
+	if o.failed == "" {
+		return nil
+	}
+	file, err := os.Create(o.failed)
+	if err != nil {
+		return fmt.Errorf("making the file of failed lines: %w", err)
+	}
+	if done.Errors != "" {
+		err = c.download(ctx, done.Errors, file)
+	}
+	if err := errors.Join(err, file.Close()); err != nil {
+		return fmt.Errorf("writing the file of failed lines: %w", err)
 	}
 	return nil
 }
@@ -141,23 +240,22 @@ func (o *importOptions) password() (string, error) {
 	return strings.TrimRight(string(text), "\r\n"), nil
 }
 
-// readMapping reads a mapping in YAML; it returns the object and the delimiter that it names, and the mapping in JSON.
-func readMapping(path string) (object, delimiter string, mapping []byte, err error) {
+// readMapping reads a mapping in YAML; it returns the object that it names, and the mapping in JSON.
+func readMapping(path string) (object string, mapping []byte, err error) {
 	text, err := os.ReadFile(path) //nolint:gosec // the user names the file
 	if err != nil {
-		return "", "", nil, fmt.Errorf("reading the mapping: %w", err)
+		return "", nil, fmt.Errorf("reading the mapping: %w", err)
 	}
 	if mapping, err = yaml.YAMLToJSON(text); err != nil {
-		return "", "", nil, fmt.Errorf("reading the mapping %s: %w", path, err)
+		return "", nil, fmt.Errorf("reading the mapping %s: %w", path, err)
 	}
 	var named struct {
-		Object    string `json:"object"`
-		Delimiter string `json:"delimiter"`
+		Object string `json:"object"`
 	}
 	if err := json.Unmarshal(mapping, &named); err != nil || named.Object == "" {
-		return "", "", nil, fmt.Errorf("the mapping %s names no object: it starts with object: …", path)
+		return "", nil, fmt.Errorf("the mapping %s names no object: it starts with object: …", path)
 	}
-	return named.Object, cmp.Or(named.Delimiter, ","), mapping, nil
+	return named.Object, mapping, nil
 }
 
 // openInput opens a file, or the standard input for "-"; the size is -1 when nobody knows it.
@@ -176,19 +274,6 @@ func openInput(path string) (io.ReadCloser, int64, error) {
 	return file, info.Size(), nil
 }
 
-// maxHeader bounds the first line of a file.
-const maxHeader = 1 << 20
-
-// readHeader is the first line of a file, and the whole file still to be read.
-func readHeader(file io.Reader) (string, io.Reader, error) {
-	buffered := bufio.NewReaderSize(file, maxHeader)
-	header, err := buffered.ReadString('\n')
-	if err != nil && !errors.Is(err, io.EOF) {
-		return "", nil, err
-	}
-	return header, io.MultiReader(strings.NewReader(header), buffered), nil
-}
-
 // newBar is a progress bar on a terminal; elsewhere it draws nothing.
 func newBar(w io.Writer, size int64, what string) *progressbar.ProgressBar {
 	file, ok := w.(*os.File)
@@ -197,57 +282,3 @@ func newBar(w io.Writer, size int64, what string) *progressbar.ProgressBar {
 		progressbar.OptionSetWriter(w), progressbar.OptionSetVisibility(visible), progressbar.OptionSetDescription(what),
 		progressbar.OptionShowBytes(true), progressbar.OptionThrottle(100*time.Millisecond), progressbar.OptionClearOnFinish())
 }
-
-// shownFailures is how many failed lines are told on the terminal.
-const shownFailures = 10
-
-// failures tells the first failed lines and writes all into a file, if there is one.
-type failures struct {
-	told      io.Writer
-	delimiter string
-	count     int
-	file      *os.File
-	lines     *bufio.Writer
-}
-
-func newFailures(path, header, delimiter string, told io.Writer) (*failures, error) {
-	f := &failures{told: told, delimiter: delimiter}
-	if path == "" {
-		return f, nil
-	}
-	file, err := os.Create(path) //nolint:gosec // the user names the file
-	if err != nil {
-		return nil, fmt.Errorf("making the file of failed lines: %w", err)
-	}
-	f.file, f.lines = file, bufio.NewWriter(file)
-	if _, err := f.lines.WriteString(strings.TrimRight(header, "\r\n") + delimiter + "failure\n"); err != nil {
-		return nil, fmt.Errorf("writing the file of failed lines: %w", err)
-	}
-	return f, nil
-}
-
-func (f *failures) add(line failedLine) error {
-	f.count++
-	reasons := strings.Join(line.Reasons, "; ")
-	if f.count <= shownFailures {
-		fmt.Fprintf(f.told, "line %d: %s\n", line.Line, reasons)
-	}
-	if f.lines == nil {
-		return nil
-	}
-	_, err := f.lines.WriteString(strings.TrimRight(line.Text, "\r\n") + f.delimiter + quoteCSV("line "+strconv.Itoa(line.Line)+": "+reasons) + "\n")
-	return err
-}
-
-func (f *failures) close() error {
-	if f.count > shownFailures {
-		fmt.Fprintf(f.told, "and %d more lines\n", f.count-shownFailures)
-	}
-	if f.file == nil {
-		return nil
-	}
-	return errors.Join(f.lines.Flush(), f.file.Close())
-}
-
-// quoteCSV is a value with quotes, which mean the same beside every delimiter.
-func quoteCSV(text string) string { return `"` + strings.ReplaceAll(text, `"`, `""`) + `"` }

@@ -2,7 +2,6 @@ package cmd
 
 import (
 	"context"
-	"encoding/csv"
 	"encoding/json"
 	"io"
 	"net/http"
@@ -14,18 +13,26 @@ import (
 	"testing"
 )
 
-// service answers a login, and an import with the failed lines.
-func service(t *testing.T, failed ...failedLine) string {
+// service answers a login, takes an import, and tells of a job that ended so.
+func service(t *testing.T, report importReport, failed string) string {
 	t.Helper()
 	mux := http.NewServeMux()
 	mux.HandleFunc("POST /api/v1/login", func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, `{"token": "t"}`) })
 	mux.HandleFunc("POST /api/v1/records/product/import", func(w http.ResponseWriter, r *http.Request) {
 		_, _ = io.Copy(io.Discard, r.Body)
-		for _, line := range failed {
-			_ = json.NewEncoder(w).Encode(importEvent{Failed: &line})
-		}
-		_ = json.NewEncoder(w).Encode(importEvent{Report: &importReport{Failed: len(failed)}})
+		w.WriteHeader(http.StatusAccepted)
+		_, _ = io.WriteString(w, `{"id": "7", "state": "queued"}`)
 	})
+	asked := 0
+	mux.HandleFunc("GET /api/v1/jobs/7", func(w http.ResponseWriter, _ *http.Request) {
+		now := job{ID: "7", State: "running"}
+		if asked++; asked > 1 {
+			now.State, now.Errors = "done", "/api/v1/jobs/7/errors"
+			now.Report, _ = json.Marshal(report)
+		}
+		_ = json.NewEncoder(w).Encode(now)
+	})
+	mux.HandleFunc("GET /api/v1/jobs/7/errors", func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, failed) })
 	server := httptest.NewServer(mux)
 	t.Cleanup(server.Close)
 	return server.URL
@@ -45,35 +52,31 @@ func (o *importOptions) on(ctx context.Context, path string) error {
 	return o.run(ctx, path, io.Discard, io.Discard)
 }
 
-func TestTheFileOfFailedLinesHasTheFormOfTheImportedOne(t *testing.T) {
+func TestAnImportFollowsItsJobAndFetchesWhatFailed(t *testing.T) {
 	t.Parallel()
-	long := strings.Repeat("<", 1<<20)
+	const failed = "name,code,failure\nB,b,\"line 3: name: is taken\"\n"
 	o := &importOptions{
-		url: service(t,
-			failedLine{Line: 3, Text: `B;"x;y"`, Reasons: []string{`name: "B" is; taken`}},
-			failedLine{Line: 4, Text: long + ";z", Reasons: []string{"too long"}}),
-		user: "a@b.c", passwordFile: write(t, "password", "x"), failed: filepath.Join(t.TempDir(), "failed.csv"), allowFailures: true,
-		mapping: write(t, "mapping.yaml", "object: product\ndelimiter: ;\nfields: [{field: name, column: name}, {field: code, column: code}]\n"),
+		url:  service(t, importReport{Created: 20, Failed: 12, Failures: []failedLine{{3, []string{"name: is taken", "code: too"}}}}, failed),
+		user: "a@b.c", passwordFile: write(t, "password", "x"), failed: filepath.Join(t.TempDir(), "failed.csv"),
+		mapping: write(t, "mapping.yaml", "object: product\nfields: [{field: name, column: name}, {field: code, column: code}]\n"),
 	}
-	if err := o.on(t.Context(), write(t, "in.csv", "name;code\nA;a\nB;\"x;y\"\n"+long+";z\n")); err != nil {
-		t.Fatal(err)
+	var out, told strings.Builder
+	err := o.run(t.Context(), write(t, "in.csv", "name,code\nA,a\nB,b\n"), &out, &told)
+	if err == nil || err.Error() != "12 of 32 lines failed" {
+		t.Errorf("the end: %v", err)
 	}
-	file, err := os.Open(o.failed)
-	if err != nil {
-		t.Fatal(err)
+	if out.String() != "product: 20 created, 0 updated, 0 unchanged, 12 failed\n" {
+		t.Errorf("said %q", out.String())
 	}
-	defer file.Close()
-	reader := csv.NewReader(file)
-	reader.Comma = ';'
-	lines, err := reader.ReadAll()
-	if err != nil {
-		t.Fatal(err)
+	if told.String() != "job 7\nline 3: name: is taken; code: too\nand 11 more lines\n" {
+		t.Errorf("told %q", told.String())
 	}
-	want := [][]string{{"name", "code", "failure"}, {"B", "x;y", `line 3: name: "B" is; taken`}, {long, "z", "line 4: too long"}}
-	for i, line := range want {
-		if len(lines) != len(want) || strings.Join(lines[i], "|") != strings.Join(line, "|") {
-			t.Fatalf("the file holds %.300q", lines)
-		}
+	if got, err := os.ReadFile(o.failed); err != nil || string(got) != failed {
+		t.Errorf("the file of failed lines holds %q, %v", got, err)
+	}
+	o.allowFailures = true
+	if err := o.on(t.Context(), write(t, "in.csv", "name,code\n")); err != nil {
+		t.Errorf("failures that are allowed: %v", err)
 	}
 }
 
@@ -82,7 +85,7 @@ func TestTheFileOfFailedLinesIsNotTheImportedOne(t *testing.T) {
 	const text = "name;code\nA;a\n"
 	path := write(t, "failed.csv", text)
 	o := &importOptions{
-		url: service(t), user: "a@b.c", passwordFile: write(t, "password", "x"), failed: path, mapping: write(t, "mapping.yaml", "object: product\n"),
+		url: service(t, importReport{}, ""), user: "a@b.c", passwordFile: write(t, "password", "x"), failed: path, mapping: write(t, "mapping.yaml", "object: product\n"),
 	}
 	if err := o.on(t.Context(), path); err == nil || !strings.Contains(err.Error(), "--failed") {
 		t.Errorf("importing a file and writing it at once: %v", err)

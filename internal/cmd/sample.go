@@ -100,12 +100,20 @@ func (d *dev) importStep(ctx context.Context, c *client, name, csvPath string) e
 	if err != nil {
 		return fmt.Errorf("opening the sample's data: %w", err)
 	}
-	report, err := c.importCSV(ctx, named.Object, mapping, file, func(importReport) {}, func(line failedLine) error {
-		d.sayf("  %s line %d: %v", filepath.Base(csvPath), line.Line, line.Reasons)
-		return nil
-	})
+	made, err := c.importCSV(ctx, named.Object, mapping, file, false)
 	if err := errors.Join(err, file.Close()); err != nil {
 		return fmt.Errorf("importing %s with %s: %w", filepath.Base(csvPath), name, err)
+	}
+	done, err := c.follow(ctx, made.ID, func(*job) {})
+	if err != nil {
+		return fmt.Errorf("importing %s with %s: %w", filepath.Base(csvPath), name, err)
+	}
+	var report importReport
+	if err := json.Unmarshal(done.Report, &report); err != nil {
+		return fmt.Errorf("reading the report of importing %s: %w", filepath.Base(csvPath), err)
+	}
+	for _, line := range report.Failures {
+		d.sayf("  %s line %d: %v", filepath.Base(csvPath), line.Line, line.Reasons)
 	}
 	d.sayf("Imported %s with %s: %d created, %d updated, %d unchanged, %d failed",
 		filepath.Base(csvPath), name, report.Created, report.Updated, report.Unchanged, report.Failed)

@@ -104,7 +104,7 @@ func (o *serverOptions) run(ctx context.Context, system secret.Connection, key [
 	metrics := prometheus.NewRegistry()
 	metrics.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	api := rest.New(rest.Options{
-		Tenants: tenants, Gate: auth.New(time.Now), Clock: time.Now, NewID: newID, Log: logger, Metrics: metrics, TrustedProxies: proxies,
+		Tenants: tenants, Gate: auth.New(time.Now), Clock: time.Now, NewID: newID, Log: logger, Metrics: metrics, TrustedProxies: proxies, Wake: list.Wake,
 	})
 	group, ctx := errgroup.WithContext(ctx)
 	group.Go(func() error { return ignoreCanceled(list.Run(ctx)) })

@@ -44,18 +44,43 @@ type csvReader struct {
 	// ahead are lines that were read for a record and given back.
 	ahead  []csvLine
 	broken int
-	read   int64
+	// offset is where in the file the next record begins.
+	offset int64
 }
 
 // csvLine is a line without its end; of one that is too long it is the beginning.
 type csvLine struct {
 	text    []byte
 	tooLong bool
+	// size is how many bytes of the file it takes, its end included.
+	size int64
 }
+
+// csvPlace is a place between two records of a file.
+type csvPlace struct {
+	// Offset is where the next record begins, Line the number of the last line
+	// before it, Broken how many broken lines were before it.
+	Offset int64 `json:"offset"`
+	Line   int   `json:"line"`
+	Broken int   `json:"broken,omitempty"`
+}
+
+func (r *csvReader) place() csvPlace {
+	return csvPlace{Offset: r.offset, Line: r.line, Broken: r.broken}
+}
+
+// continueCSV reads on from a place; the input begins there.
+func continueCSV(input io.Reader, delimiter byte, from csvPlace) *csvReader {
+	return &csvReader{
+		input: bufio.NewReaderSize(input, csvBuffer), delimiter: delimiter, line: from.Line, broken: from.Broken, offset: from.Offset,
+	}
+}
+
+const csvBuffer = 64 << 10
 
 // newCSVReader begins a file: it skips the mark of UTF-8 and refuses those of UTF-16.
 func newCSVReader(input io.Reader, delimiter byte) (*csvReader, error) {
-	r := &csvReader{input: bufio.NewReaderSize(input, 64<<10), delimiter: delimiter}
+	r := &csvReader{input: bufio.NewReaderSize(input, csvBuffer), delimiter: delimiter}
 	start, err := r.input.Peek(3)
 	if err != nil && !errors.Is(err, io.EOF) {
 		return nil, fmt.Errorf("reading the file: %w", err)
@@ -63,6 +88,7 @@ func newCSVReader(input io.Reader, delimiter byte) (*csvReader, error) {
 	switch {
 	case bytes.HasPrefix(start, []byte("\xef\xbb\xbf")):
 		_, err = r.input.Discard(3)
+		r.offset = 3
 	case bytes.HasPrefix(start, []byte("\xff\xfe")) || bytes.HasPrefix(start, []byte("\xfe\xff")):
 		return nil, fault.New(fault.Malformed, "line 1: the file is UTF-16; save it as UTF-8")
 	default:
@@ -140,6 +166,9 @@ func (r *csvReader) parse(record *csvRecord) error {
 		record.Text, _, _ = strings.Cut(record.Text, "\n")
 		r.ahead = append(taken, r.ahead...)
 		r.line -= len(taken)
+		for _, line := range taken {
+			r.offset -= line.size
+		}
 	}
 	return nil
 }
@@ -162,12 +191,14 @@ func (r *csvReader) take() (csvLine, error) {
 		given := r.ahead[0]
 		r.ahead = r.ahead[1:]
 		r.line++
+		r.offset += given.size
 		return given, nil
 	}
 	var line []byte
+	var size int64
 	for {
 		part, err := r.input.ReadSlice('\n')
-		r.read += int64(len(part))
+		size += int64(len(part))
 		if len(line) <= maxRecordBytes {
 			line = append(line, part...)
 		}
@@ -184,12 +215,13 @@ func (r *csvReader) take() (csvLine, error) {
 			return csvLine{}, fmt.Errorf("reading the file: %w", err)
 		}
 		r.line++
+		r.offset += size
 		line = bytes.TrimSuffix(line, []byte("\n"))
 		line = bytes.TrimSuffix(line, []byte("\r"))
 		if len(line) > maxRecordBytes {
-			return csvLine{text: line[:200], tooLong: true}, nil
+			return csvLine{text: line[:200], tooLong: true, size: size}, nil
 		}
-		return csvLine{text: line}, nil
+		return csvLine{text: line, size: size}, nil
 	}
 }
 

@@ -111,3 +111,45 @@ func TestWhatIsNoCSVIsGivenUpInTheEnd(t *testing.T) {
 		t.Error("it was read to the end")
 	}
 }
+
+// FuzzCSVIsReadTheSameFromEveryPlace reads a file once in one go, and then anew from
+// behind each of its records: that is what an import does that goes on after a crash.
+func FuzzCSVIsReadTheSameFromEveryPlace(f *testing.F) {
+	for _, text := range []string{
+		"a,b\n1,2\n", "a,b\r\n\"x,y\",\"z\"\"z\"\r\n", "\"two\nlines\",b\nc", "\xef\xbb\xbfa\n\"open\nb\n\n\nc\"d\n\xe4\n", "\"\n\"\"\n\"x\"y\nz", "\r\n\r\na,,\n\"never\nends",
+	} {
+		f.Add(text)
+	}
+	f.Fuzz(func(t *testing.T, text string) {
+		if len(text) > 4096 {
+			return
+		}
+		r, err := newCSVReader(strings.NewReader(text), ',')
+		if err != nil {
+			return
+		}
+		whole := readAll(t, text)
+		for n := range whole {
+			place := r.place()
+			if place.Offset < 0 || place.Offset > int64(len(text)) {
+				t.Fatalf("%q: record %d is at %d", text, n, place.Offset)
+			}
+			again := continueCSV(strings.NewReader(text[place.Offset:]), ',', place)
+			for _, want := range whole[n:] {
+				got, err := again.next()
+				if err != nil {
+					t.Fatalf("%q: from %d: %v", text, place.Offset, err)
+				}
+				if got.Line != want.Line || got.Text != want.Text || got.Problem != want.Problem || !slices.Equal(got.Columns, want.Columns) {
+					t.Fatalf("%q: from %d: %+v, want %+v", text, place.Offset, got, want)
+				}
+			}
+			if _, err := again.next(); !errors.Is(err, io.EOF) {
+				t.Fatalf("%q: from %d there is more: %v", text, place.Offset, err)
+			}
+			if _, err := r.next(); err != nil {
+				t.Fatal(err)
+			}
+		}
+	})
+}

@@ -31,6 +31,8 @@ type facts struct {
 	logic     *query.Logic
 	context   expr.Context
 	languages []string
+	// back says that the wish brings back what was: that is no move between stages.
+	back bool
 }
 
 // targets are the live records among those that relations point to.
@@ -139,7 +141,7 @@ func (d *decision) checkStages() {
 
 func (d *decision) enter(p *schema.Pipeline, f *schema.Field, to *schema.Stage) {
 	from, ok := p.Stage(canonical(d.before[f]))
-	if !d.isNew() && ok && !from.Allows(to.Key) {
+	if !d.isNew() && !d.back && ok && !from.Allows(to.Key) {
 		d.wish.refusef(f, "cannot move from %q to %q; allowed: %s", from.Key, to.Key, allowedMoves(from))
 	}
 	d.follow(identityEnteredStageAt, func(f *schema.Field) (any, bool) {

@@ -1,6 +1,7 @@
 package crm
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -22,7 +23,12 @@ type Report struct {
 	Updated   int `json:"updated"`
 	Unchanged int `json:"unchanged"`
 	Failed    int `json:"failed"`
+	// Failures are the first lines that failed, without their text.
+	Failures []FailedLine `json:"failures,omitempty"`
 }
+
+// shownFailures is how many failed lines a report tells; the file of errors has all.
+const shownFailures = 10
 
 // FailedLine is a line that was not imported, and why.
 type FailedLine struct {
@@ -31,7 +37,21 @@ type FailedLine struct {
 	// Reasons are "field: what is wrong", or what is wrong with the line itself.
 	Reasons []string `json:"reasons"`
 	// Text is the line as it stands in the file.
-	Text string `json:"text"`
+	Text string `json:"-"`
+}
+
+// ImportPlace is how far an import came: between two lines of its file.
+type ImportPlace struct {
+	csvPlace
+	Report Report `json:"report"`
+}
+
+// ImportStep is what one transaction of an import did.
+type ImportStep struct {
+	// Place is where the import goes on.
+	Place ImportPlace
+	// Failed are the lines of this step that failed.
+	Failed []FailedLine
 }
 
 // ImportRequest is a file and what to do with it.
@@ -39,75 +59,106 @@ type ImportRequest struct {
 	// Object is the name of the object in the API.
 	Object  string
 	Mapping *Mapping
-	File    io.Reader
+	// DryRun decides everything and writes nothing. A line then does not see what
+	// lines before it would have done that share no transaction with it.
+	DryRun bool
+	// Header is that of the file; Open reads the file from a byte on.
+	Header *ImportHeader
+	Open   func(from int64) io.Reader
+	// From is where to go on; its zero value is the first line behind the header.
+	From ImportPlace
 	// With lends the records to f for one chunk of lines. It may give those of a newer
 	// schema to the next one, and it may run f again after the schema has moved.
 	With func(ctx context.Context, f func(context.Context, *Records) error) error
-	// Failed is told each failed line, Progress the counts after each chunk. An error ends the import.
-	Failed   func(FailedLine) error
-	Progress func(Report) error
+	// Commit keeps a step, in the transaction that writes its records.
+	Commit func(ctx context.Context, tx Tx, step ImportStep) error
+	// Stopping ends the import between two chunks.
+	Stopping func() bool
 }
 
 // Import reads a file and makes a record of each line, or changes the one with
-// the line's key. A line that fails does so alone. An error means that the import
-// ended early, and what the report counts is done; before the first line it
-// means that nothing was written.
-func Import(ctx context.Context, request ImportRequest) (Report, error) {
-	i := &importing{ImportRequest: request}
-	if err := i.begin(ctx); err != nil {
-		return i.report, err
+// the line's key. A line that fails does so alone. What is done and where to go
+// on are committed together, so that an import that ended with an error goes on
+// from the place of its last step, and does no line twice.
+func Import(ctx context.Context, request ImportRequest) error {
+	i := &importing{ImportRequest: request, place: request.From}
+	if i.place.Offset == 0 {
+		i.place.csvPlace = request.Header.end
 	}
-	for {
+	i.reader = continueCSV(request.Open(i.place.Offset), request.Header.delimiter, i.place.csvPlace)
+	for !request.Stopping() {
 		lines, err := i.readChunk()
-		if err != nil {
-			return i.report, err
-		}
-		if len(lines) == 0 {
-			return i.report, nil
+		if err != nil || len(lines) == 0 {
+			return err
 		}
 		if err := i.importChunk(ctx, lines); err != nil {
-			return i.report, err
+			return err
 		}
 	}
+	return nil
+}
+
+// ImportHeader is the first record of a file.
+type ImportHeader struct {
+	// Text is the header as it stands in the file.
+	Text      string
+	columns   []string
+	delimiter byte
+	// end is the place behind it.
+	end csvPlace
+}
+
+// maxHeader bounds what is read of a file to find its header.
+const maxHeader = 4 * maxRecordBytes
+
+// ReadImportHeader reads the first record of a file. The rest gives the whole file, from its first byte on.
+func ReadImportHeader(mapping *Mapping, file io.Reader) (header *ImportHeader, rest io.Reader, err error) {
+	header = &ImportHeader{delimiter: ','}
+	if mapping.Delimiter != "" {
+		if len(mapping.Delimiter) != 1 || strings.ContainsAny(mapping.Delimiter, "\"\r\n") {
+			return nil, nil, fault.At("delimiter", "must be one character, such as ; or a tab")
+		}
+		header.delimiter = mapping.Delimiter[0]
+	}
+	var read bytes.Buffer
+	reader, err := newCSVReader(io.TeeReader(io.LimitReader(file, maxHeader), &read), header.delimiter)
+	if err != nil {
+		return nil, nil, err
+	}
+	first, err := reader.next()
+	if errors.Is(err, io.EOF) {
+		return nil, nil, fault.New(fault.Invalid, "the file is empty; its first line must name the columns")
+	}
+	if err != nil {
+		return nil, nil, err
+	}
+	if first.Problem != "" {
+		return nil, nil, fault.New(fault.Invalid, "line %d: %s", first.Line, first.Problem)
+	}
+	for _, name := range first.Columns {
+		header.columns = append(header.columns, strings.TrimSpace(name))
+	}
+	header.Text, header.end = first.Text, reader.place()
+	return header, io.MultiReader(&read, file), nil
+}
+
+// CheckImport says what is wrong with an import before its first line is read.
+func (r *Records) CheckImport(object string, mapping *Mapping, header *ImportHeader) error {
+	o, err := r.Compiler.Object(object)
+	if err != nil {
+		return err
+	}
+	if err := r.Compiler.MayWrite(r.Actor.Access(), o); err != nil {
+		return err
+	}
+	_, err = mapping.resolve(r.Compiler.Schema(), o, header.columns)
+	return err
 }
 
 type importing struct {
 	ImportRequest
 	reader *csvReader
-	header []string
-	report Report
-}
-
-// begin reads the header and holds the mapping against it.
-func (i *importing) begin(ctx context.Context) error {
-	delimiter := byte(',')
-	if i.Mapping.Delimiter != "" {
-		if len(i.Mapping.Delimiter) != 1 || strings.ContainsAny(i.Mapping.Delimiter, "\"\r\n") {
-			return fault.At("delimiter", "must be one character, such as ; or a tab")
-		}
-		delimiter = i.Mapping.Delimiter[0]
-	}
-	var err error
-	if i.reader, err = newCSVReader(i.File, delimiter); err != nil {
-		return err
-	}
-	first, err := i.reader.next()
-	if errors.Is(err, io.EOF) {
-		return fault.New(fault.Invalid, "the file is empty; its first line must name the columns")
-	}
-	if err != nil {
-		return err
-	}
-	if first.Problem != "" {
-		return fault.New(fault.Invalid, "line %d: %s", first.Line, first.Problem)
-	}
-	for _, name := range first.Columns {
-		i.header = append(i.header, strings.TrimSpace(name))
-	}
-	return i.With(ctx, func(_ context.Context, records *Records) error {
-		_, err := i.resolve(records)
-		return err
-	})
+	place  ImportPlace
 }
 
 func (i *importing) resolve(records *Records) (*resolved, error) {
@@ -115,7 +166,7 @@ func (i *importing) resolve(records *Records) (*resolved, error) {
 	if err != nil {
 		return nil, err
 	}
-	return i.Mapping.resolve(records.Compiler.Schema(), object, i.header)
+	return i.Mapping.resolve(records.Compiler.Schema(), object, i.Header.columns)
 }
 
 func (i *importing) readChunk() ([]*csvRecord, error) {
@@ -134,41 +185,74 @@ func (i *importing) readChunk() ([]*csvRecord, error) {
 	return lines, nil
 }
 
-// importChunk imports some lines in one transaction, and tells what became of them.
+// importChunk imports some lines in one transaction, which also keeps where to go on.
 func (i *importing) importChunk(ctx context.Context, lines []*csvRecord) error {
-	var c *fileChunk
+	var step ImportStep
 	err := i.With(ctx, func(ctx context.Context, records *Records) error {
 		mapped, err := i.resolve(records)
 		if err != nil {
 			return err
 		}
-		c = newFileChunk(records, mapped, lines, len(i.header))
-		return records.Runner.InTransaction(ctx, c.run)
+		c := newFileChunk(records, mapped, lines, len(i.Header.columns))
+		return records.Runner.InTransaction(ctx, func(ctx context.Context, tx Tx) error {
+			if err := i.write(ctx, tx, c); err != nil {
+				return err
+			}
+			step = i.step(c)
+			return i.Commit(ctx, tx, step)
+		})
 	})
 	if err != nil {
 		return fmt.Errorf("importing line %d and the following: %w", lines[0].Line, err)
 	}
-	for _, line := range c.lines {
-		if err := i.tell(line); err != nil {
-			return err
-		}
-	}
-	return i.Progress(i.report)
+	i.place = step.Place
+	return nil
 }
 
-func (i *importing) tell(line *fileLine) error {
-	switch line.outcome {
-	case OutcomeCreated:
-		i.report.Created++
-	case OutcomeUpdated:
-		i.report.Updated++
-	case OutcomeUnchanged:
-		i.report.Unchanged++
-	default:
-		i.report.Failed++
-		return i.Failed(FailedLine{Line: line.record.Line, Reasons: line.reasons(), Text: line.record.Text})
+// errDryRun takes back what a dry run wrote.
+var errDryRun = errors.New("it is a dry run")
+
+func (i *importing) write(ctx context.Context, tx Tx, c *fileChunk) error {
+	if !i.DryRun {
+		return c.run(ctx, tx)
 	}
-	return nil
+	err := tx.Savepoint(ctx, func(ctx context.Context) error {
+		if err := c.run(ctx, tx); err != nil {
+			return err
+		}
+		return errDryRun
+	})
+	if errors.Is(err, errDryRun) {
+		return nil
+	}
+	return err
+}
+
+// step counts what became of a chunk's lines.
+func (i *importing) step(c *fileChunk) ImportStep {
+	step := ImportStep{Place: i.place}
+	step.Place.csvPlace = i.reader.place()
+	report := &step.Place.Report
+	report.Failures = slices.Clone(report.Failures)
+	for _, line := range c.lines {
+		switch line.outcome {
+		case OutcomeCreated:
+			report.Created++
+		case OutcomeUpdated:
+			report.Updated++
+		case OutcomeUnchanged:
+			report.Unchanged++
+		default:
+			report.Failed++
+			failed := FailedLine{Line: line.record.Line, Reasons: line.reasons(), Text: line.record.Text}
+			step.Failed = append(step.Failed, failed)
+			if len(report.Failures) < shownFailures {
+				failed.Text = ""
+				report.Failures = append(report.Failures, failed)
+			}
+		}
+	}
+	return step
 }
 
 // fileLine is one line on its way.

@@ -155,15 +155,23 @@ type worker struct {
 // work starts a worker; it ends with the test, or when end is called.
 func (o *organisation) work(t *testing.T, edits ...func(*jobs.Options[*store.Database])) *worker {
 	t.Helper()
+	return workOn(t, o, store.New(store.Options{}).Open, edits...)
+}
+
+// workOn is work on databases of the test's own.
+func workOn[D jobs.Database](
+	t *testing.T, o *organisation, open func(context.Context, secret.Connection) (D, error), edits ...func(*jobs.Options[D]),
+) *worker {
+	t.Helper()
 	cursors, err := secret.NewSealer(sealingKey, "cursor")
 	must(t, err)
 	standing, stop := context.WithCancel(context.WithoutCancel(t.Context()))
 	list, err := directory.Open(standing, directory.Options{System: o.system, Sealer: o.sealer(t), Log: o.log})
 	must(t, err)
-	tenants := tenancy.New(tenancy.Config[*store.Database]{
-		Directory: list, Open: store.New(store.Options{}).Open, Cursors: cursors, Server: uuid.NewString(), Clock: now, Log: o.log,
+	tenants := tenancy.New(tenancy.Config[D]{
+		Directory: list, Open: open, Cursors: cursors, Server: uuid.NewString(), Clock: now, Log: o.log,
 	})
-	options := jobs.Options[*store.Database]{
+	options := jobs.Options[D]{
 		Calendar: list, Tenants: tenants, Kinds: jobs.Kinds(), Clock: now, NewID: newID, Log: o.log, Poll: 50 * time.Millisecond,
 	}
 	for _, edit := range edits {

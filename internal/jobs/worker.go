@@ -10,7 +10,7 @@ import (
 // Worker looks at the tenants that are due and does their jobs.
 type Worker[D Database] struct {
 	options Options[D]
-	// free says that a visit has ended.
+	// free says that a visit has ended, or that a tenant is due again.
 	free chan struct{}
 
 	mu sync.Mutex
@@ -126,6 +126,9 @@ func (w *Worker[D]) visit(ctx context.Context, visit Visit) {
 		}
 		if err := w.options.Calendar.Visited(ctx, visit, next); err != nil && ctx.Err() == nil {
 			w.options.Log.WarnContext(ctx, "The calendar of the tenants' work cannot be written", "tenant", visit.Key, "error", err)
+		}
+		if next < w.options.Poll {
+			time.AfterFunc(next, w.tellFree) // it is due before the calendar would be asked
 		}
 		return
 	}

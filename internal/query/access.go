@@ -49,6 +49,9 @@ func (a Access) writing(o *schema.Object) error {
 	return nil
 }
 
+// MayWrite refuses, with fault.Forbidden, when the object's records may not be written.
+func (c *Compiler) MayWrite(a Access, o *schema.Object) error { return a.writing(o) }
+
 // visible are the fields of an object that are shown.
 func (a Access) visible(o *schema.Object) []*schema.Field {
 	var visible []*schema.Field

@@ -147,7 +147,7 @@ func HandBackJob(claim string, after time.Duration) Statement {
 func FinishJob(claim, state string, failure json.RawMessage, keep time.Duration) Statement {
 	var args expr.Args
 	return Statement{
-		SQL: `UPDATE kontor.job SET state = ` + args.Add(state) + `, error = ` + args.Add(orNull(string(failure))) +
+		SQL: `UPDATE kontor.job SET state = ` + args.Add(state) + `::text, done = CASE WHEN ` + args.Add(state == "done") + `::boolean THEN total ELSE done END, error = ` + args.Add(orNull(string(failure))) +
 			`::jsonb, claim = NULL, lease_until = NULL, finished_at = now(), expires_at = now() + ` + seconds(keep, &args) +
 			` WHERE claim = ` + args.Add(claim) + `::uuid AND state = 'running' RETURNING id`,
 		Args: args.Values(),
@@ -158,6 +158,26 @@ func FinishJob(claim, state string, failure json.RawMessage, keep time.Duration)
 func NextJob() Statement {
 	return Statement{SQL: `SELECT greatest(0, ceil(extract(epoch FROM min(CASE state WHEN 'running' THEN lease_until ELSE run_after END) - now())))::bigint
 		FROM kontor.job WHERE state IN ('queued', 'running')`}
+}
+
+// JobDeeds are the changes that a job made to some records, in the order of the
+// records and of the versions: the record's id and object, the version, the
+// operation, the changes, and whether a job that undoes this one was there
+// already. After is the id of the last record before, or empty.
+func JobDeeds(job, channel, undoing, after string, records int) Statement {
+	var args expr.Args
+	id := args.Add(job) + `::text`
+	where := ` WHERE h.request_id = ` + id + ` AND h.channel = ` + args.Add(channel) + `::text`
+	if after != "" {
+		where += ` AND h.record_id > ` + args.Add(after) + `::uuid`
+	}
+	return Statement{
+		SQL: `SELECT h.record_id::text, h.object, h.version, h.operation, h.changes::text, EXISTS (SELECT FROM kontor.history AS u
+				WHERE u.record_id = h.record_id AND u.channel = ` + args.Add(undoing) + `::text AND u.request_id IN (SELECT j.id::text FROM kontor.job AS j WHERE j.undoes = ` + id + `::uuid))
+			FROM kontor.history AS h` + where + ` AND h.record_id IN (SELECT DISTINCT h.record_id FROM kontor.history AS h` + where +
+			` ORDER BY h.record_id LIMIT ` + strconv.Itoa(records) + `) ORDER BY h.record_id, h.version`,
+		Args: args.Values(),
+	}
 }
 
 // ForgetSessions removes sessions that have ended, and gives how many.

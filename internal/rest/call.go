@@ -66,7 +66,7 @@ func (d desk) writingMany(maxBody int64, h handler) http.Handler {
 	})
 }
 
-// streaming is a route that writes its answer while it reads the request.
+// streaming is a route whose request or answer is a file.
 func (d desk) streaming(h func(ctx context.Context, w http.ResponseWriter, c *call) error) http.Handler {
 	return d.signedIn(func(ctx context.Context, w http.ResponseWriter, c *call) (*answer, error) { return nil, h(ctx, w, c) })
 }

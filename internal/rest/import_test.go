@@ -1,37 +1,43 @@
 package rest_test
 
 import (
-	"bytes"
+	"context"
 	"encoding/json"
 	"fmt"
 	"io"
 	"mime/multipart"
 	"net/http"
-	"slices"
+	"reflect"
+	"regexp"
+	"strconv"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/kontor-crm/kontor/internal/crm"
 )
 
-// imported is what an import answered.
+// imported is what became of an import: refused at once, or a job that has ended.
 type imported struct {
-	status   int
-	problem  []byte
-	progress int
-	failed   []crm.FailedLine
-	report   *crm.Report
-	err      *struct {
-		Status int    `json:"status"`
-		Detail string `json:"detail"`
-	}
+	status  int
+	problem []byte
+	id      string
+	state   string
+	failed  []failedLine
+	report  *crm.Report
+	// errors is the file of failed lines.
+	errors string
+}
+
+// failedLine is a line of the file of failed lines.
+type failedLine struct {
+	line    int
+	reasons string
 }
 
 func (i *imported) reasons(line int) string {
 	for _, f := range i.failed {
-		if f.Line == line {
-			return strings.Join(f.Reasons, "; ")
+		if f.line == line {
+			return f.reasons
 		}
 	}
 	return ""
@@ -67,38 +73,58 @@ func form(t *testing.T, mapping any, file io.Reader) (contentType string, body i
 	return parts.FormDataContentType(), reader
 }
 
+// imports imports a file and waits for the end of the job.
 func (u *user) imports(object string, mapping any, file string) *imported {
 	u.t.Helper()
+	return u.importsWith("", object, mapping, file)
+}
+
+func (u *user) importsWith(parameters, object string, mapping any, file string) *imported {
+	u.t.Helper()
 	contentType, body := form(u.t, mapping, strings.NewReader(file))
-	r := u.send("POST", "/api/v1/records/"+object+"/import", body, "Content-Type: "+contentType)
-	i := &imported{status: r.status}
-	if r.status != http.StatusOK {
+	r := u.send("POST", "/api/v1/records/"+object+"/import"+parameters, body, "Content-Type: "+contentType)
+	if r.status != http.StatusAccepted {
+		return &imported{status: r.status, problem: r.body}
+	}
+	if got := r.header.Get("Location"); got != "/api/v1/jobs/"+r.text("id") {
+		u.t.Errorf("the job is at %q", got)
+	}
+	return u.follows(r.text("id"))
+}
+
+var failedTail = regexp.MustCompile(`"line (\d+): ((?:[^"]|"")*)"\n`)
+
+// follows waits for the end of a job and reads what failed.
+func (u *user) follows(id string) *imported {
+	u.t.Helper()
+	i := &imported{status: http.StatusAccepted, id: id}
+	var job struct {
+		State  string      `json:"state"`
+		Report *crm.Report `json:"report"`
+		Errors string      `json:"errors"`
+		Done   int64       `json:"done"`
+		Total  int64       `json:"total"`
+	}
+	eventually(u.t, func() bool {
+		r := u.get("/api/v1/jobs/" + id + "?wait=10").is(http.StatusOK)
+		must(u.t, json.Unmarshal(r.body, &job))
 		i.problem = r.body
-		return i
+		return job.State != "queued" && job.State != "running"
+	})
+	i.state, i.report = job.State, job.Report
+	if job.State == "done" && job.Done != job.Total {
+		u.t.Errorf("the job is done at %d of %d", job.Done, job.Total)
 	}
-	if got := r.header.Get("Content-Type"); got != "application/x-ndjson" {
-		u.t.Errorf("the answer is %q", got)
-	}
-	for line := range bytes.Lines(r.body) {
-		var event struct {
-			Progress *crm.Report     `json:"progress"`
-			Report   *crm.Report     `json:"report"`
-			Failed   *crm.FailedLine `json:"failed"`
-			Error    *struct {
-				Status int    `json:"status"`
-				Detail string `json:"detail"`
-			} `json:"error"`
+	if job.Errors != "" {
+		r := u.get(job.Errors).is(http.StatusOK)
+		if got := r.header.Get("Content-Disposition"); !strings.HasPrefix(got, "attachment; filename=") {
+			u.t.Errorf("the file of failed lines is %q", got)
 		}
-		if err := json.Unmarshal(line, &event); err != nil {
-			u.t.Fatalf("%v in %s", err, line)
-		}
-		switch {
-		case event.Progress != nil:
-			i.progress++
-		case event.Failed != nil:
-			i.failed = append(i.failed, *event.Failed)
-		default:
-			i.report, i.err = event.Report, event.Error
+		i.errors = string(r.body)
+		for _, found := range failedTail.FindAllStringSubmatch(i.errors, -1) {
+			line, err := strconv.Atoi(found[1])
+			must(u.t, err)
+			i.failed = append(i.failed, failedLine{line, strings.ReplaceAll(found[2], `""`, `"`)})
 		}
 	}
 	return i
@@ -106,8 +132,13 @@ func (u *user) imports(object string, mapping any, file string) *imported {
 
 func (i *imported) is(t *testing.T, want crm.Report) {
 	t.Helper()
-	if i.report == nil || *i.report != want {
-		t.Fatalf("report %+v, want %+v; status %d %s %+v; failed %+v", i.report, want, i.status, i.problem, i.err, i.failed)
+	if i.report == nil {
+		t.Fatalf("no report, status %d %s", i.status, i.problem)
+	}
+	got := *i.report
+	got.Failures = nil
+	if i.state != "done" || !reflect.DeepEqual(got, want) {
+		t.Fatalf("%s, report %+v, want %+v: %s; failed %+v", i.state, got, want, i.problem, i.failed)
 	}
 }
 
@@ -192,8 +223,12 @@ func TestABadLineFailsAloneAndSaysWhy(t *testing.T) {
 			t.Errorf("line %d: %q, want %q", line, i.reasons(line), words)
 		}
 	}
-	if !slices.ContainsFunc(i.failed, func(f crm.FailedLine) bool { return f.Line == 7 && f.Text == "d6,GTX Pro" }) {
-		t.Errorf("the text of a failed line is lost: %+v", i.failed)
+	if !strings.HasPrefix(i.errors, strings.TrimSuffix(dealHeader, "\n")+",failure\nd2,GTX Max,,Prospecting,,,\"line 3: ") ||
+		!strings.Contains(i.errors, "\nd6,GTX Pro,\"line 7: has 2 columns") {
+		t.Errorf("the file of failed lines:\n%s", i.errors)
+	}
+	if len(i.report.Failures) != 9 || i.report.Failures[0].Line != 3 {
+		t.Errorf("the report tells %+v", i.report.Failures)
 	}
 }
 
@@ -212,8 +247,8 @@ func TestWhatTheDatabaseRefusesFailsAloneToo(t *testing.T) {
 	if got := i.reasons(5); got != "code: another product has this value" {
 		t.Errorf("line 5: %q", got)
 	}
-	if i.progress != 2 {
-		t.Errorf("%d times progress for two chunks", i.progress)
+	if len(i.failed) != 51 || len(i.report.Failures) != 10 {
+		t.Errorf("the file has %d failed lines, the report tells %d", len(i.failed), len(i.report.Failures))
 	}
 }
 
@@ -261,6 +296,9 @@ func TestAFileThatCannotBeReadWritesNothing(t *testing.T) {
 			object = "opportunity"
 		}
 		i := u.imports(object, c.mapping, c.file)
+		if i.state != "" {
+			t.Errorf("%s: a job was made", what)
+		}
 		if i.status != c.status || !strings.Contains(string(i.problem), c.words) {
 			t.Errorf("%s: status %d: %s", what, i.status, i.problem)
 		}
@@ -268,7 +306,7 @@ func TestAFileThatCannotBeReadWritesNothing(t *testing.T) {
 	if items := u.get("/api/v1/records/product").items(); len(items) != 0 {
 		t.Errorf("written: %v", items)
 	}
-	u.send("POST", "/api/v1/records/product/import", `{}`).is(http.StatusUnsupportedMediaType)
+	u.send("POST", "/api/v1/records/product/import", "name\nA\n", "Content-Type: text/csv").is(http.StatusUnsupportedMediaType)
 	u.send("POST", "/api/v1/records/prodct/import", strings.NewReader(""), "Content-Type: multipart/form-data; boundary=x").is(http.StatusBadRequest)
 }
 
@@ -284,56 +322,171 @@ func TestAFileMayBeginWithAMarkAndUseAnotherDelimiter(t *testing.T) {
 	}
 }
 
-func TestThousandsOfLinesTakeSecondsAndStreamTheirProgress(t *testing.T) {
+func TestADryRunDecidesEverythingAndWritesNothing(t *testing.T) {
+	t.Parallel()
+	o := newOrganisation(t)
+	u := o.signedIn(t)
+	u.create("product", map[string]any{"name": "old", "code": "a"})
+	u.create("product", map[string]any{"name": "same", "code": "b"})
+	mapping := mappingOf("product", "code", fields{{"field": "name", "column": "name"}, {"field": "code", "column": "code"}})
+	file := "name,code\nnew,a\nsame,b\nfresh,c\n,d\n"
+	dry := u.importsWith("?dryRun=true", "product", mapping, file)
+	dry.is(t, crm.Report{Created: 1, Updated: 1, Unchanged: 1, Failed: 1})
+	if !strings.Contains(dry.errors, ",d,\"line 5: name: is required\"") {
+		t.Errorf("the failed lines of the dry run:\n%s", dry.errors)
+	}
+	var names, history string
+	o.sql(t, `SELECT string_agg(name || ':' || version, ',' ORDER BY code) FROM crm.product`, &names)
+	o.sql(t, `SELECT count(*)::text FROM kontor.history WHERE channel = 'import'`, &history)
+	if names != "old:1,same:1" || history != "0" {
+		t.Errorf("the dry run wrote %s, history %s", names, history)
+	}
+	if r := u.get("/api/v1/jobs/" + dry.id); r.object()["dryRun"] != true {
+		t.Errorf("the job: %s", r.body)
+	}
+	u.send("POST", "/api/v1/jobs/"+dry.id+"/undo", nil).is(http.StatusConflict)
+	u.imports("product", mapping, file).is(t, crm.Report{Created: 1, Updated: 1, Unchanged: 1, Failed: 1})
+}
+
+func TestAnImportIsUndoneButForWhatWasChangedSince(t *testing.T) {
+	t.Parallel()
+	o := newOrganisation(t)
+	u := o.signedIn(t)
+	customer := u.create("customer", map[string]any{"name": "Acme"})
+	kept := u.create("opportunity", map[string]any{"name": "kept", "deal_id": "k", "stage": "engaging", "amount": 5, "customer": customer})
+	touched := u.create("opportunity", map[string]any{"name": "touched", "deal_id": "t"})
+	mapping := mappingOf("opportunity", "deal_id", fields{
+		{"field": "deal_id", "column": "id"}, {"field": "name", "column": "name"}, {"field": "stage", "column": "stage"},
+		{"field": "amount", "column": "amount"}, {"field": "close_date", "column": "closed"}, {"field": "customer", "column": "customer"},
+	})
+	done := u.imports("opportunity", mapping, "id,name,stage,amount,closed,customer\n"+
+		"k,other,won,7,2026-01-02,\nk,third,won,8,2026-01-02,\nt,touched too,prospecting,,,\nn1,new,prospecting,,,\nn2,new too,prospecting,,,\n")
+	done.is(t, crm.Report{Created: 2, Updated: 3})
+	u.send("PATCH", "/api/v1/records/opportunity/"+touched, map[string]any{"hot": true}).is(http.StatusOK)
+	again := u.get("/api/v1/records/opportunity?filter=deal_id=='n2'").items()[0]
+	u.send("DELETE", "/api/v1/records/opportunity/"+again["id"].(string), nil).is(http.StatusNoContent)
+	r := u.send("POST", "/api/v1/jobs/"+done.id+"/undo", nil).is(http.StatusAccepted)
+	undo := u.follows(r.text("id"))
+	var report struct{ Deleted, Restored, Unchanged, Failed int }
+	must(t, json.Unmarshal(u.get("/api/v1/jobs/"+undo.id).part("report"), &report))
+	if undo.state != "done" || report != struct{ Deleted, Restored, Unchanged, Failed int }{1, 1, 0, 2} {
+		t.Fatalf("undone: %+v %s", report, undo.problem)
+	}
+	for _, words := range []string{"object,id,failure\n", "opportunity," + touched + `,"was changed since"`, "opportunity," + again["id"].(string) + `,"was deleted since"`} {
+		if !strings.Contains(undo.errors, words) {
+			t.Errorf("what could not be undone:\n%s\nwant %s", undo.errors, words)
+		}
+	}
+	record := u.get("/api/v1/records/opportunity/" + kept).object()
+	if record["name"] != "kept" || record["stage"] != "engaging" || record["amount"] != "5" || record["close_date"] != nil || record["customer"] != customer || record["probability"] != "40" {
+		t.Errorf("the changed record is now %v", record)
+	}
+	if items := u.get("/api/v1/records/opportunity?sort=name").items(); len(items) != 2 {
+		t.Errorf("left: %v", items)
+	}
+	u.send("POST", "/api/v1/jobs/"+done.id+"/undo", nil).is(http.StatusConflict)
+	u.send("POST", "/api/v1/jobs/"+undo.id+"/undo", nil).is(http.StatusConflict)
+	var history string
+	o.sql(t, `SELECT string_agg(operation || n, ',' ORDER BY operation) FROM (SELECT operation, count(*) AS n FROM kontor.history WHERE channel = 'undo' GROUP BY 1) AS h`, &history)
+	if history != "delete1,update1" {
+		t.Errorf("the history of the undoing: %s", history)
+	}
+}
+
+func TestAnImportMayNameAFileThatIsThereAlready(t *testing.T) {
 	t.Parallel()
 	u := newOrganisation(t).signedIn(t)
-	u.create("product", map[string]any{"name": "GTX Pro"})
-	const lines = 8800
-	// The file is sent only as far as progress comes back: neither side waits for the whole of the other.
-	reader, writer := io.Pipe()
-	progressed := make(chan struct{}, 100)
-	go func() {
-		_, _ = io.WriteString(writer, dealHeader)
-		for n := range lines {
-			if n == 2000 {
-				<-progressed
-			}
-			fmt.Fprintf(writer, "d%d,GTXPro,,Prospecting,,%d\n", n, n%50)
-		}
-		_ = writer.Close()
-	}()
-	contentType, body := form(t, dealMapping, reader)
-	request, err := http.NewRequestWithContext(t.Context(), http.MethodPost, u.o.api.URL+"/api/v1/records/opportunity/import", body)
-	must(t, err)
-	request.Host = u.o.host
-	request.Header.Set("Content-Type", contentType)
-	request.Header.Set("Authorization", "Bearer "+u.token)
-	began := now()
-	response, err := http.DefaultClient.Do(request)
-	must(t, err)
-	defer response.Body.Close()
-	decoder := json.NewDecoder(response.Body)
-	for {
-		var event struct {
-			Progress *crm.Report `json:"progress"`
-			Report   *crm.Report `json:"report"`
-		}
-		must(t, decoder.Decode(&event))
-		if event.Progress != nil {
-			select {
-			case progressed <- struct{}{}:
-			default:
-			}
-		}
-		if event.Report != nil {
-			if event.Report.Created != lines {
-				t.Errorf("report: %+v", event.Report)
-			}
-			break
+	mapping := mappingOf("product", "code", fields{{"field": "name", "column": "name"}, {"field": "code", "column": "code"}})
+	file := u.send("POST", "/api/v1/files?name=p.csv", strings.NewReader("name,code\nA,a\n")).is(http.StatusCreated).text("id")
+	for range 2 {
+		r := u.send("POST", "/api/v1/records/product/import", map[string]any{"file": file, "mapping": mapping, "dryRun": true}).is(http.StatusAccepted)
+		u.follows(r.text("id")).is(t, crm.Report{Created: 1})
+	}
+	r := u.send("POST", "/api/v1/records/product/import", map[string]any{"file": file, "mapping": mapping}).is(http.StatusAccepted)
+	u.follows(r.text("id")).is(t, crm.Report{Created: 1})
+	for what, c := range map[string]struct {
+		body   any
+		status int
+		path   string
+	}{
+		"no file":              {map[string]any{"mapping": mapping}, 422, "file"},
+		"no mapping":           {map[string]any{"file": file}, 422, "mapping"},
+		"a file that is gone":  {map[string]any{"file": "01890000-0000-7000-8000-000000000000", "mapping": mapping}, 422, "file"},
+		"a file that is none":  {map[string]any{"file": "x", "mapping": mapping}, 422, "file"},
+		"a number for a file":  {map[string]any{"file": 7, "mapping": mapping}, 422, "file"},
+		"a text for a mapping": {map[string]any{"file": file, "mapping": "x"}, 422, "mapping"},
+		"a text for a truth":   {map[string]any{"file": file, "mapping": mapping, "dryRun": "yes"}, 422, "dryRun"},
+		"a slip of the pen":    {map[string]any{"file": file, "mapping": mapping, "dryrun": true}, 422, "dryrun"},
+	} {
+		if r := u.send("POST", "/api/v1/records/product/import", c.body); r.status != c.status || !strings.Contains(string(r.body), `"path":"`+c.path+`"`) {
+			t.Errorf("%s: status %d: %s", what, r.status, r.body)
 		}
 	}
-	t.Logf("%d lines in %s", lines, now().Sub(began))
-	if took := now().Sub(began); took > time.Minute {
-		t.Errorf("%d lines took %s", lines, took)
+}
+
+func TestAnUploadThatBreaksOffLeavesNothingBehind(t *testing.T) {
+	t.Parallel()
+	o := newOrganisation(t)
+	u := o.signedIn(t)
+	for path, contentType := range map[string]string{
+		"/api/v1/files?name=x": "application/octet-stream", "/api/v1/records/product/import": "",
+	} {
+		reader, writer := io.Pipe()
+		body, kind := io.Reader(reader), contentType
+		if kind == "" {
+			kind, body = form(t, mappingOf("product", "", fields{{"field": "name", "column": "name"}}), reader)
+		}
+		ctx, cancel := context.WithCancel(t.Context())
+		request, err := http.NewRequestWithContext(ctx, http.MethodPost, u.o.api.URL+path, body)
+		must(t, err)
+		request.Host = u.o.host
+		request.Header.Set("Content-Type", kind)
+		request.Header.Set("Authorization", "Bearer "+u.token)
+		ended := make(chan struct{})
+		go func() {
+			defer close(ended)
+			if response, err := http.DefaultClient.Do(request); err == nil {
+				t.Errorf("%s: answered %s", path, response.Status)
+				_ = response.Body.Close()
+			}
+		}()
+		_, err = io.WriteString(writer, "name\n"+strings.Repeat("a product\n", 100_000))
+		must(t, err)
+		var files int
+		eventually(t, func() bool { o.sql(t, `SELECT count(*) FROM kontor.file_chunk`, &files); return files > 0 })
+		cancel()
+		_ = writer.CloseWithError(context.Canceled)
+		<-ended
+		eventually(t, func() bool { o.sql(t, `SELECT count(*) FROM kontor.file`, &files); return files == 0 })
+		o.sql(t, `SELECT count(*) FROM kontor.job`, &files)
+		if files != 0 {
+			t.Errorf("%s: %d jobs", path, files)
+		}
 	}
+}
+
+func TestJobsAreListedAPageAtATime(t *testing.T) {
+	t.Parallel()
+	u := newOrganisation(t).signedIn(t)
+	mapping := mappingOf("product", "", fields{{"field": "name", "column": "name"}})
+	ids := []string{}
+	for range 3 {
+		ids = append(ids, u.imports("product", mapping, "name\nA\n").id)
+	}
+	first := u.get("/api/v1/jobs?limit=2")
+	if items := first.items(); len(items) != 2 || items[0]["id"] != ids[2] || items[1]["id"] != ids[1] {
+		t.Errorf("the first page: %s", first.body)
+	}
+	if rest := u.get("/api/v1/jobs?limit=2&after=" + first.text("next")); len(rest.items()) != 1 || rest.text("next") != "" {
+		t.Errorf("the second page: %s", rest.body)
+	}
+	u.get("/api/v1/jobs/" + ids[0] + "/errors").is(http.StatusNotFound)
+	u.send("POST", "/api/v1/jobs/"+ids[0]+"/cancel", nil).is(http.StatusConflict)
+	for _, path := range []string{"/api/v1/jobs?limit=0", "/api/v1/jobs?limit=201", "/api/v1/jobs?limit=x", "/api/v1/jobs?after=x", "/api/v1/jobs?kind=import", "/api/v1/jobs/" + ids[0] + "?wait=31", "/api/v1/jobs/" + ids[0] + "?wait=1&wait=2"} {
+		u.get(path).is(http.StatusBadRequest)
+	}
+	for _, path := range []string{"/api/v1/jobs/x", "/api/v1/jobs/01890000-0000-7000-8000-000000000000", "/api/v1/jobs/%ff", "/api/v1/jobs/x/errors"} {
+		u.get(path).is(http.StatusNotFound)
+	}
+	newUser(t, u.o).get("/api/v1/jobs").is(http.StatusUnauthorized)
 }

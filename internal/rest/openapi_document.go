@@ -131,6 +131,8 @@ func describeAPI(s *schema.Schema) *apiDocument {
 	}
 	describeSessions(d)
 	describeSearch(d)
+	describeJobs(d)
+	describeFiles(d)
 	for _, object := range s.Objects {
 		describeObject(d, s, object)
 	}
@@ -517,14 +519,14 @@ func (b objectCalls) batch() {
 }
 
 func (b objectCalls) imports() {
-	file := b.operation("import", "import a CSV file", map[string]*apiResponse{
-		"200": {
-			Description: "A line of JSON for each event: progress, failed, at the end report or error.",
-			Content:     map[string]apiMedia{"application/x-ndjson": {Schema: text()}},
-		},
-		"400": responseRef("malformed"), "422": responseRef("invalid"),
+	file := b.operation("import", "import a CSV file, in the background", map[string]*apiResponse{
+		"202": jobResponse("The job that imports the file."), "400": responseRef("malformed"), "422": responseRef("invalid"),
 	})
+	file.Parameters = []apiParameter{{Name: "dryRun", In: "query", Description: "Decide everything and write nothing.", Schema: &apiSchema{Type: "boolean"}}}
 	form := closed(map[string]*apiSchema{"mapping": {Type: "object"}, "file": text()}, "mapping", "file")
-	file.RequestBody = &apiBody{Required: true, Content: map[string]apiMedia{"multipart/form-data": {Schema: form}}}
+	named := closed(map[string]*apiSchema{
+		"mapping": {Type: "object"}, "file": {Type: "string", Format: "uuid"}, "dryRun": {Type: "boolean"},
+	}, "mapping", "file")
+	file.RequestBody = &apiBody{Required: true, Content: map[string]apiMedia{"multipart/form-data": {Schema: form}, contentJSON: {Schema: named}}}
 	b.document.Paths[b.path()+"/import"] = apiPath{"post": file}
 }

@@ -22,6 +22,7 @@ import (
 	"github.com/kontor-crm/kontor/controllers/tenant"
 	"github.com/kontor-crm/kontor/internal/auth"
 	"github.com/kontor-crm/kontor/internal/directory"
+	"github.com/kontor-crm/kontor/internal/jobs"
 	"github.com/kontor-crm/kontor/internal/plan"
 	"github.com/kontor-crm/kontor/internal/provision"
 	"github.com/kontor-crm/kontor/internal/rest"
@@ -109,14 +110,56 @@ func startPlatform(t *testing.T) *platform {
 	p.directory.OnChange(p.tenants.Changed)
 	go func() { _ = p.directory.Run(ctx) }()
 	go func() { _ = p.tenants.Run(ctx) }()
+	work := &calendar{woken: make(chan struct{}, 1)}
 	p.api = httptest.NewUnstartedServer(nil)
 	p.api.Config = rest.NewServer(rest.New(rest.Options{
-		Tenants: p.tenants, Gate: auth.New(now), Clock: now, NewID: newID, Log: log, Metrics: p.registry,
+		Tenants: p.tenants, Gate: auth.New(now), Clock: now, NewID: newID, Log: log, Metrics: p.registry, Wake: work.wake,
 	}), log)
+	worker := jobs.New(jobs.Options[rest.Database]{
+		Calendar: work, Tenants: p.tenants, Kinds: jobs.Kinds(), Clock: now, NewID: newID, Log: log,
+	})
+	go func() { _ = worker.Run(ctx) }()
 	p.api.Start()
 	eventually(t, func() bool { return p.directory.Ready(ctx) == nil })
 	return p
 }
+
+// calendar sends the worker to the tenants that have jobs, and to no others.
+type calendar struct {
+	woken chan struct{}
+
+	mu  sync.Mutex
+	due []jobs.Visit
+}
+
+func (c *calendar) wake(_ context.Context, key string) error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.due = append(c.due, jobs.Visit{Key: key})
+	select {
+	case c.woken <- struct{}{}:
+	default:
+	}
+	return nil
+}
+
+func (c *calendar) Due(_ context.Context, most int) ([]jobs.Visit, error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	most = min(most, len(c.due))
+	due := c.due[:most:most]
+	c.due = c.due[most:]
+	return due, nil
+}
+
+func (c *calendar) Visited(ctx context.Context, visit jobs.Visit, next time.Duration) error {
+	if next < time.Minute {
+		time.AfterFunc(next, func() { _ = c.wake(ctx, visit.Key) })
+	}
+	return nil
+}
+
+func (c *calendar) Woken() <-chan struct{} { return c.woken }
 
 func newID() (string, error) {
 	id, err := uuid.NewV7()
@@ -305,6 +348,14 @@ func (r *reply) object() map[string]any {
 		r.t.Fatalf("%s: %v in %s", r.what, err, r.body)
 	}
 	return object
+}
+
+// part is one field of the body's JSON object, as it stands.
+func (r *reply) part(field string) []byte {
+	r.t.Helper()
+	var object map[string]json.RawMessage
+	must(r.t, json.Unmarshal(r.body, &object))
+	return object[field]
 }
 
 func (r *reply) text(field string) string {

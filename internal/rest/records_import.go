@@ -1,13 +1,15 @@
 package rest
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
 	"io"
 	"mime/multipart"
 	"net/http"
-	"time"
+	"net/url"
+	"strings"
 
 	"github.com/kontor-crm/kontor/internal/crm"
 	"github.com/kontor-crm/kontor/internal/fault"
@@ -16,100 +18,152 @@ import (
 
 // The bounds of an import.
 const (
-	maxImport  = 1 << 30
+	maxImport  = 4 << 30
 	maxMapping = 1 << 20
-	// stall is how long an import waits for the client to send or to take something.
-	stall = 2 * time.Minute
-	// maxDrain is what is still read of a file after the import has failed, so that
-	// the client hears of it.
-	maxDrain     = 64 << 20
-	drainTimeout = 10 * time.Second
 )
 
-const channelImport = "import"
-
-// importEvent is one line of an import's answer.
-type importEvent struct {
-	Progress *crm.Report     `json:"progress,omitempty"`
-	Failed   *crm.FailedLine `json:"failed,omitempty"`
-	Report   *crm.Report     `json:"report,omitempty"`
-	Error    *problem        `json:"error,omitempty"`
-}
-
-// importRecords reads a form of two parts, "mapping" and "file", and answers with
-// a line of JSON for each event while it reads. What is wrong before the first
-// record is written is a problem with its status; later the status is long sent,
-// and the last line says it.
+// importRecords takes a file and makes the job that imports it: a form of two
+// parts, "mapping" and "file"; or a JSON object that names a file which is there
+// already. What is wrong with the mapping is told at once.
 func importRecords(ctx context.Context, w http.ResponseWriter, c *call) error {
-	stream := &importStream{w: w, control: http.NewResponseController(w), call: c}
-	if err := stream.control.EnableFullDuplex(); err != nil && c.ProtoMajor == 1 {
+	u, err := newUpload(w, c, maxImport)
+	if err != nil {
 		return err
 	}
-	stream.extend()
-	mapping, file, err := stream.open()
-	if err != nil {
-		return stream.end(ctx, crm.Report{}, err)
+	return u.answer(takeImport(ctx, u))
+}
+
+func takeImport(ctx context.Context, u *upload) (*answer, error) {
+	if err := checkContentType(u.Request, "multipart/form-data", contentJSON); err != nil {
+		return nil, err
 	}
-	report, err := crm.Import(ctx, crm.ImportRequest{
-		Object: c.PathValue("object"), Mapping: mapping, File: file,
-		With: func(ctx context.Context, f func(context.Context, *crm.Records) error) error {
-			return c.tenant.Do(ctx, func(ctx context.Context, model *tenancy.Model) error {
-				if err := c.tenant.Writable(); err != nil {
-					return err
-				}
-				return f(ctx, c.records(model, channelImport))
-			})
-		},
-		Failed:   func(line crm.FailedLine) error { return stream.send(importEvent{Failed: &line}) },
-		Progress: func(r crm.Report) error { return stream.send(importEvent{Progress: &r}) },
+	i := &importing{upload: u}
+	var err error
+	if strings.HasPrefix(u.Header.Get("Content-Type"), contentJSON) {
+		err = i.readObject(ctx)
+	} else {
+		err = i.readForm()
+	}
+	if err != nil {
+		return nil, err
+	}
+	header, content, err := crm.ReadImportHeader(i.wish.Mapping, i.content)
+	if err != nil {
+		return nil, err
+	}
+	err = u.tenant.Do(ctx, func(_ context.Context, model *tenancy.Model) error {
+		return u.records(model, crm.JobImport).CheckImport(u.PathValue("object"), i.wish.Mapping, header)
 	})
-	return stream.end(ctx, report, err)
-}
-
-// importStream reads the form and writes the events.
-type importStream struct {
-	w       http.ResponseWriter
-	control *http.ResponseController
-	call    *call
-	begun   bool
-}
-
-// extend gives the client more time. A server that has no deadlines needs none.
-func (s *importStream) extend() {
-	deadline := s.call.options.Clock().Add(stall)
-	_ = s.control.SetReadDeadline(deadline)
-	_ = s.control.SetWriteDeadline(deadline)
-}
-
-// open reads the mapping and leads to the file.
-func (s *importStream) open() (*crm.Mapping, io.Reader, error) {
-	if err := checkContentType(s.call.Request, "multipart/form-data"); err != nil {
-		return nil, nil, err
-	}
-	s.call.Body = http.MaxBytesReader(s.w, s.call.Body, maxImport)
-	form, err := s.call.MultipartReader()
 	if err != nil {
-		return nil, nil, fault.Wrap(fault.Malformed, err, "the form cannot be read")
+		return nil, err
+	}
+	if i.file == nil {
+		if i.file, err = u.files().Put(ctx, i.name, content, maxImport); err != nil {
+			return nil, err
+		}
+	}
+	job, err := u.jobs().CreateImport(ctx, u.PathValue("object"), i.wish, i.file)
+	if err != nil {
+		return nil, err
+	}
+	return u.newJob(ctx, job)
+}
+
+// importing is an import that is being asked for.
+type importing struct {
+	*upload
+	wish    crm.ImportWish
+	content io.Reader
+	// name is that of the file that is sent, file the one that was there already.
+	name string
+	file *crm.File
+}
+
+// readObject reads a JSON object that names a file.
+func (i *importing) readObject(ctx context.Context) error {
+	object, err := i.body.JSON()
+	if err != nil {
+		return err
+	}
+	var violations []fault.Violation
+	var id string
+	for name, value := range object {
+		isFit := true
+		switch name {
+		case "file":
+			id, isFit = value.(string)
+		case "dryRun":
+			i.wish.DryRun, isFit = value.(bool)
+		case "mapping":
+			_, isFit = value.(map[string]any)
+		default:
+			violations = append(violations, fault.Violation{Path: name, Message: "there is no such field here; there are file, mapping and dryRun"})
+		}
+		if !isFit {
+			violations = append(violations, fault.Violation{Path: name, Message: "has a value of the wrong type"})
+		}
+	}
+	for _, name := range []string{"file", "mapping"} {
+		if _, ok := object[name]; !ok {
+			violations = append(violations, fault.Violation{Path: name, Message: "is required"})
+		}
+	}
+	if err := fault.Refuse(violations...); err != nil {
+		return err
+	}
+	mapping, err := json.Marshal(object["mapping"])
+	if err != nil {
+		return err
+	}
+	if i.wish.Mapping, err = crm.ParseMapping(mapping); err != nil {
+		return err
+	}
+	if i.file, err = i.files().Get(ctx, id); fault.Is(err, fault.NotFound) {
+		return fault.At("file", "%s", err)
+	}
+	if err != nil {
+		return err
+	}
+	i.content = crm.Content(ctx, i.tenant.Database(), i.file.ID, 0)
+	return nil
+}
+
+// readForm reads the mapping and leads to the file.
+func (i *importing) readForm() error {
+	dryRun, err := i.parameters("dryRun")
+	if err != nil {
+		return err
+	}
+	switch dryRun["dryRun"] {
+	case "", "false":
+	case "true":
+		i.wish.DryRun = true
+	default:
+		return malformed("dryRun", "must be true or false")
+	}
+	form, err := i.MultipartReader()
+	if err != nil {
+		return fault.Wrap(fault.Malformed, err, "the form cannot be read")
 	}
 	part, err := nextPart(form, "mapping")
 	if err != nil {
-		return nil, nil, err
+		return err
 	}
 	text, err := io.ReadAll(io.LimitReader(part, maxMapping+1))
 	if err != nil {
-		return nil, nil, fault.Wrap(fault.Malformed, err, "the mapping cannot be read")
+		return fault.Wrap(fault.Malformed, err, "the mapping cannot be read")
 	}
 	if len(text) > maxMapping {
-		return nil, nil, fault.New(fault.TooLarge, "the mapping is longer than %d bytes", maxMapping)
+		return fault.New(fault.TooLarge, "the mapping is longer than %d bytes", maxMapping)
 	}
-	mapping, err := crm.ParseMapping(text)
-	if err != nil {
-		return nil, nil, err
+	if i.wish.Mapping, err = crm.ParseMapping(bytes.TrimSpace(text)); err != nil {
+		return err
 	}
 	if part, err = nextPart(form, "file"); err != nil {
-		return nil, nil, err
+		return err
 	}
-	return mapping, &formFile{part: part, stream: s}, nil
+	i.name, i.content = part.FileName(), i.upload.file(part)
+	return nil
 }
 
 func nextPart(form *multipart.Reader, name string) (*multipart.Part, error) {
@@ -123,56 +177,22 @@ func nextPart(form *multipart.Reader, name string) (*multipart.Part, error) {
 	return part, nil
 }
 
-// formFile gives the client more time with each read, and names what can go wrong.
-type formFile struct {
-	part   io.Reader
-	stream *importStream
-}
-
-func (f *formFile) Read(p []byte) (int, error) {
-	f.stream.extend()
-	n, err := f.part.Read(p)
-	if err == nil || errors.Is(err, io.EOF) {
-		return n, err
-	}
-	if _, ok := errors.AsType[*http.MaxBytesError](err); ok {
-		return n, fault.Wrap(fault.TooLarge, err, "the file is longer than %d bytes", maxImport)
-	}
-	return n, fault.Wrap(fault.Malformed, err, "the file breaks off")
-}
-
-// send writes one event.
-func (s *importStream) send(event importEvent) error {
-	encoded, err := json.Marshal(event)
+// parameters are those of the address; there are no others than these, and none stands twice.
+func (c *call) parameters(names ...string) (map[string]string, error) {
+	values, err := url.ParseQuery(c.URL.RawQuery)
 	if err != nil {
-		return err
+		return nil, fault.Wrap(fault.Malformed, err, "the query string cannot be read")
 	}
-	if !s.begun {
-		s.begun = true
-		s.w.Header().Set("Content-Type", "application/x-ndjson")
-		s.w.WriteHeader(http.StatusOK)
+	given := map[string]string{}
+	for _, name := range names {
+		if len(values[name]) > 1 {
+			return nil, malformed(name, "stands twice")
+		}
+		given[name] = values.Get(name)
+		delete(values, name)
 	}
-	s.extend()
-	if _, err := s.w.Write(append(encoded, '\n')); err != nil {
-		return fault.Wrap(fault.Unavailable, err, "the client is gone")
+	for name := range values {
+		return nil, malformed(name, "is no parameter here; there is "+strings.Join(names, ", "))
 	}
-	return s.control.Flush()
-}
-
-// end writes the last event, or the problem when nothing was written yet.
-func (s *importStream) end(ctx context.Context, report crm.Report, err error) error {
-	if err == nil {
-		return s.send(importEvent{Report: &report})
-	}
-	if !s.begun {
-		fail(s.w, s.call.Request, err)
-	} else {
-		notesOf(ctx).failed = err
-		p := describe(err, s.call.id)
-		_ = s.send(importEvent{Error: &p}) // if the client is gone there is nobody to tell
-	}
-	_ = s.control.Flush()
-	_ = s.control.SetReadDeadline(s.call.options.Clock().Add(drainTimeout))
-	_, _ = io.CopyN(io.Discard, s.call.Body, maxDrain) // so that the client reads the answer before it writes into nothing
-	return nil
+	return given, nil
 }

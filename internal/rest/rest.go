@@ -37,6 +37,8 @@ type Options struct {
 	// NewID makes the id of a record, a UUID of version 7.
 	NewID func() (string, error)
 	Log   *slog.Logger
+	// Wake tells a worker that the tenant of a key has a new job; nil tells nobody.
+	Wake func(ctx context.Context, key string) error
 	// Metrics is where the API's own metrics are registered; nil registers none.
 	Metrics prometheus.Registerer
 	// TrustedProxies are those whose X-Forwarded-For tells the client's address; none by default.
@@ -49,7 +51,7 @@ func New(o Options) http.Handler {
 	return edge(o, metrics, routes(o))
 }
 
-// The times of a connection. An import sets its own as it goes on.
+// The times of a connection. A file sets its own as it goes on.
 const (
 	readHeaderTimeout = 10 * time.Second
 	readTimeout       = time.Minute

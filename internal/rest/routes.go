@@ -27,5 +27,14 @@ func routes(o Options) *http.ServeMux {
 	mux.Handle("POST /api/v1/records/{object}/{id}/restore", d.writing(restoreRecord))
 	mux.Handle("POST /api/v1/records/{object}/batch", d.writingMany(maxBatchBody, batchRecords))
 	mux.Handle("POST /api/v1/records/{object}/import", d.streaming(importRecords))
+
+	mux.Handle("GET /api/v1/jobs", d.reading(listJobs))
+	mux.Handle("GET /api/v1/jobs/{id}", d.reading(getJob))
+	mux.Handle("POST /api/v1/jobs/{id}/cancel", d.reading(cancelJob))
+	mux.Handle("POST /api/v1/jobs/{id}/undo", d.reading(undoJob))
+	mux.Handle("GET /api/v1/jobs/{id}/errors", d.streaming(jobErrors))
+
+	mux.Handle("POST /api/v1/files", d.streaming(uploadFile))
+	mux.Handle("GET /api/v1/files/{id}", d.streaming(downloadFile))
 	return mux
 }
