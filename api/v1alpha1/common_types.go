@@ -166,6 +166,7 @@ const (
 // +kubebuilder:validation:XValidation:rule="!has(self.scale) || !(self.type in ['money', 'percent']) || self.scale <= 4",fieldPath=".scale",message="the scale of money and percent is at most 4"
 // +kubebuilder:validation:XValidation:rule="!has(self.scale) || self.type in ['decimal', 'money', 'percent']",fieldPath=".scale",message="only decimal, money and percent have a scale"
 // +kubebuilder:validation:XValidation:rule="!has(self.precision) || !has(self.scale) || self.scale <= self.precision",fieldPath=".scale",message="the scale is not larger than the precision"
+// +kubebuilder:validation:XValidation:rule="!has(self.pattern) || self.type == 'auto_number'",fieldPath=".pattern",message="only an auto_number has a pattern"
 // +kubebuilder:validation:XValidation:rule="!has(self.min) || self.type in ['integer', 'decimal', 'money', 'percent']",fieldPath=".min",message="only integer, decimal, money and percent have a min"
 // +kubebuilder:validation:XValidation:rule="!has(self.max) || self.type in ['integer', 'decimal', 'money', 'percent', 'rating']",fieldPath=".max",message="only integer, decimal, money, percent and rating have a max"
 // +kubebuilder:validation:XValidation:rule="self.type != 'rating' || !has(self.max) || (self.max.matches('^[0-9]{1,3}$') && int(self.max) >= 2 && int(self.max) <= 100)",fieldPath=".max",message="the max of a rating is a whole number from 2 to 100"
@@ -283,6 +284,16 @@ type FieldSpec struct {
 	// +kubebuilder:validation:Minimum=0
 	// +kubebuilder:validation:Maximum=18
 	Scale *int32 `json:"scale,omitempty"`
+
+	// pattern makes the value of an auto_number a text around the number:
+	// "INV-{year}-{number:5}" gives INV-2026-00042. {year}, {month} and {day} are
+	// those of the record's making in the Tenant's time zone, {number} stands once,
+	// with at least so many digits. The number goes on counting from year to year.
+	// A text does not become a number, nor a number a text, once there are records.
+	// +optional
+	// +kubebuilder:validation:MaxLength=60
+	// +kubebuilder:validation:Pattern=`^([^{}]|\{year\}|\{month\}|\{day\})*\{number(:[0-9]{1,2})?\}([^{}]|\{year\}|\{month\}|\{day\})*$`
+	Pattern string `json:"pattern,omitempty"`
 
 	// min is the smallest value, in decimal notation: "0", "-10.5". For
 	// integer, decimal, money and percent.

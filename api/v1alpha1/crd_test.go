@@ -24,6 +24,8 @@ var shortNames = map[string]string{
 	"CustomObject":   "co",
 	"CustomField":    "cf",
 	"Pipeline":       "pl",
+	"ValidationRule": "vr",
+	"ObjectIndex":    "oi",
 	"ChangePlan":     "cplan",
 }
 

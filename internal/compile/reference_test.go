@@ -78,6 +78,27 @@ func TestFieldsThatDoNotFitOthersAreRefused(t *testing.T) {
 	}
 }
 
+func TestThePatternOfANumberIsChecked(t *testing.T) {
+	t.Parallel()
+	for pattern, want := range map[string]string{
+		"INV-{year}{month}{day}-{number:5}": "", "{number}": "", "INV-": "must hold {number} once", "{number}{number}": "must hold {number} once",
+		"{nummer}": "{nummer} means nothing", "{number:0}": "from 1 to 18 digits", "{number:99}": "from 1 to 18 digits", "{year:2}-{number}": "{year:2} means nothing",
+		"{number}}": "a brace without its partner",
+	} {
+		verdict := Compile(read(t, field("a", "object: customer, type: auto_number, pattern: '"+pattern+"'"))).Verdicts[Ref{KindField, "a"}]
+		switch {
+		case want == "" && len(verdict.Problems) > 0:
+			t.Errorf("%s is refused: %+v", pattern, verdict.Problems)
+		case want != "" && (len(verdict.Problems) != 1 || verdict.Problems[0].Path != "spec.pattern" || !strings.Contains(verdict.Problems[0].Message, want)):
+			t.Errorf("of %s it is said %+v", pattern, verdict.Problems)
+		}
+	}
+	text := Compile(read(t, field("a", "object: customer, type: text, pattern: '{number}'"))).Verdicts[Ref{KindField, "a"}]
+	if len(text.Problems) != 1 || text.Problems[0].Path != "spec.pattern" {
+		t.Errorf("of a text with a pattern it is said %+v", text.Problems)
+	}
+}
+
 func TestAnInlineFieldSaysWhereItDoesNotFit(t *testing.T) {
 	t.Parallel()
 	result := Compile(read(t, object("fleet", "fields: [{key: plate, type: text}, {key: seats, type: integer, requiredWhen: plat != null}]")))

@@ -280,24 +280,36 @@ func widerNumeric(from, to string) bool {
 	return ok && also && fromScale == toScale && toPrecision > fromPrecision
 }
 
+// counted is the column whose greatest number the sequence goes on behind. Of a text
+// around a number it is the record's own number, which is never the smaller one.
+func counted(c *column) string {
+	if c.around != "" {
+		return schema.QuoteIdent(schema.FieldNumber)
+	}
+	return schema.QuoteIdent(c.name)
+}
+
 func (t *tableMaker) planDefault(c *column, live Column, normal, healing *alteration) {
 	into := normal
-	if t.had[key("default", t.object().Table, c.name, c.initial, c.sequence)] {
+	if t.had[key("default", t.object().Table, c.name, c.initial, c.sequence, c.around)] {
 		into = healing
 	}
 	name := schema.QuoteIdent(c.name)
 	if c.sequence != "" {
-		if strings.HasPrefix(live.Default, "nextval(") {
+		if strings.HasPrefix(live.Default, c.around+"nextval(") {
 			return
+		}
+		into.do("ALTER COLUMN " + name + " SET DEFAULT " + nextValue(c))
+		into.say("numbered by the database")
+		if strings.Contains(live.Default, "nextval(") {
+			return // the sequence is there and goes on; only the text around it is another
 		}
 		into.before = append(into.before, "CREATE SEQUENCE IF NOT EXISTS "+inRecords(c.sequence))
 		if t.live.HasRows { // go on behind the greatest number
 			into.before = append(into.before, fmt.Sprintf("SELECT setval(%s::regclass, greatest((SELECT max(%s) FROM %s), 0) + 1, false)",
-				strings.TrimSpace(schema.QuoteLiteral(inRecords(c.sequence))), name, t.object().QualifiedTable()))
+				strings.TrimSpace(schema.QuoteLiteral(inRecords(c.sequence))), counted(c), t.object().QualifiedTable()))
 		}
-		into.do("ALTER COLUMN " + name + " SET DEFAULT " + nextValue(c))
 		into.after = append(into.after, ownSequence(t.object(), c))
-		into.say("numbered by the database")
 		return
 	}
 	switch {

@@ -86,7 +86,7 @@ func knownParts(applied *schema.Schema) map[string]bool {
 		for _, c := range sh.columns {
 			had[key("column", o.Table, c.name)] = true
 			had[key("type", o.Table, c.name, string(c.storage))] = true
-			had[key("default", o.Table, c.name, c.initial, c.sequence)] = true
+			had[key("default", o.Table, c.name, c.initial, c.sequence, c.around)] = true
 			for _, named := range c.parts() {
 				had[key("part", o.Table, named.name)] = true
 			}
@@ -286,7 +286,11 @@ func ownSequence(o *schema.Object, c *column) string {
 }
 
 func nextValue(c *column) string {
-	return "nextval(" + strings.TrimSpace(schema.QuoteLiteral(inRecords(c.sequence))) + "::regclass)"
+	next := "nextval(" + strings.TrimSpace(schema.QuoteLiteral(inRecords(c.sequence))) + "::regclass)"
+	if c.around != "" {
+		return c.around + next + ")"
+	}
+	return next
 }
 
 // definition is the column as CREATE TABLE and ADD COLUMN write it.

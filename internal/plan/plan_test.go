@@ -230,6 +230,14 @@ func TestPlans(t *testing.T) {
 			},
 		},
 		{
+			name: "the text around a number changes, and a new one counts from the start", rows: []string{"customer"},
+			applied: form{with("code", schema.TypeAutoNumber, func(f *schema.Field) { f.Pattern = "C-{number:4}" })},
+			wanted: form{
+				with("code", schema.TypeAutoNumber, func(f *schema.Field) { f.Pattern = "C'{year}-{number:6}" }),
+				with("slip", schema.TypeAutoNumber, func(f *schema.Field) { f.Pattern = "S{number}" }),
+			},
+		},
+		{
 			name: "drift is told", rows: []string{"customer"}, applied: form{with("tier", schema.TypeText)},
 			wanted: form{with("tier", schema.TypeText), with("news", schema.TypeText)}, lose: loseThings,
 		},

@@ -38,9 +38,12 @@ type column struct {
 	initial string
 	// sequence is the name of the sequence that numbers the column, or empty.
 	sequence string
-	checks   []part
-	foreign  *part
-	indexes  []part
+	// around is the SQL that stands before the next number of the sequence where the
+	// column holds a text around it, in the form in which PostgreSQL prints it back.
+	around  string
+	checks  []part
+	foreign *part
+	indexes []part
 }
 
 // view is a view in the schema bi.
@@ -107,6 +110,10 @@ func columnOf(s *schema.Schema, o *schema.Object, f *schema.Field) column {
 		c.primary = true
 	case f.Type == schema.TypeAutoNumber:
 		c.sequence = sequenceName(o.Table, f.Column)
+		if f.Pattern != "" {
+			c.around = fmt.Sprintf("kontor.numbered(%s::text, %s::text, ",
+				strings.TrimSpace(schema.QuoteLiteral(f.Pattern)), strings.TrimSpace(schema.QuoteLiteral(s.Organisation.TimeZone)))
+		}
 		c.notNull = f.System
 	case f.Type == schema.TypeRelation:
 		// A system field points to user and department, which a schema of few modules may lack.

@@ -65,6 +65,7 @@ type fieldDescription struct {
 	Scale       *int                `json:"scale,omitempty"`
 	Min         string              `json:"min,omitempty"`
 	Max         string              `json:"max,omitempty"`
+	Pattern     string              `json:"pattern,omitempty"`
 	Options     []optionDescription `json:"options,omitempty"`
 	Target      string              `json:"target,omitempty"`
 	Targets     []string            `json:"targets,omitempty"`
@@ -204,7 +205,7 @@ func (d describer) field(f *schema.Field) fieldDescription {
 		Name: f.Name, Type: f.Type, Label: d.label(f.Label, f.Name), Description: d.label(f.Description, ""), Custom: f.Custom,
 		System: f.System, ReadOnly: f.ReadOnly || f.Type == schema.TypeAutoNumber, Required: f.Required, Unique: f.Unique,
 		Default: f.Default, Length: maxLength(f), Precision: f.Precision, Scale: f.Scale, Min: f.Min, Max: f.Max, Sensitivity: f.Sensitivity,
-		DefaultExpression: f.DefaultExpression, RequiredWhen: f.RequiredWhen, ReadOnlyWhen: f.ReadOnlyWhen, VisibleWhen: f.VisibleWhen,
+		Pattern: f.Pattern, DefaultExpression: f.DefaultExpression, RequiredWhen: f.RequiredWhen, ReadOnlyWhen: f.ReadOnlyWhen, VisibleWhen: f.VisibleWhen,
 	}
 	for _, option := range f.Options {
 		described.Options = append(described.Options, optionDescription{Key: option.Key, Label: d.label(option.Label, option.Key), When: option.When})

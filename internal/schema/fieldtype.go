@@ -192,8 +192,11 @@ func TypeOf(name TypeName) (FieldType, bool) {
 
 // FieldType is the type of a field of a built schema; Build has seen to it that there is one.
 func (f *Field) FieldType() FieldType {
-	if f.Type == TypeRelation && len(f.Targets) > 0 {
+	switch {
+	case f.Type == TypeRelation && len(f.Targets) > 0:
 		return polymorphicType{}
+	case f.Type == TypeAutoNumber && f.Pattern != "":
+		return patternedNumberType{}
 	}
 	return types[f.Type]
 }
@@ -239,8 +242,8 @@ func (f *Field) AppendJSON(dst, text []byte) []byte {
 // CheckField finds what is wrong with a definition: its type's own demands and
 // its default. Paths are those of the resource, below the field.
 func CheckField(f *Field) []Problem {
-	t, ok := f.FieldType(), types[f.Type] != nil
-	if !ok || slices.Contains(innerTypes, f.Type) {
+	t := f.FieldType()
+	if t == nil || slices.Contains(innerTypes, f.Type) {
 		return []Problem{{Path: "type", Message: fmt.Sprintf("%q is not a field type", f.Type)}}
 	}
 	problems := t.Check(f)

@@ -135,6 +135,8 @@ type Field struct {
 	// Min and Max bound a number, inclusive, in decimal notation; empty is unbounded.
 	Min string `json:"min,omitempty"`
 	Max string `json:"max,omitempty"`
+	// Pattern is the text around an auto_number, such as "INV-{year}-{number:5}"; empty: it is a number.
+	Pattern string `json:"pattern,omitempty"`
 	// Options are the choices of a picklist, in order.
 	Options []Option `json:"options,omitempty"`
 	// OptionsFrom is the picklist whose options these are; nil: its own.
