@@ -120,6 +120,32 @@ func (c *Compiler) List(a Access, r ListRequest) (*List, error) {
 	if err != nil {
 		return nil, err
 	}
+	selected, err := c.selectFields(a, o, r.Fields)
+	if err != nil {
+		return nil, err
+	}
+	return c.page(a, o, r, limit, selected)
+}
+
+// Export is List for pages of any length, and for a table: its columns are the named
+// fields in their order, and nothing else.
+func (c *Compiler) Export(a Access, r ListRequest, length int) (*List, error) {
+	o, err := c.Object(r.Object)
+	if err != nil {
+		return nil, err
+	}
+	if err := a.reading(o); err != nil {
+		return nil, err
+	}
+	selected, err := c.selectTable(a, o, r.Fields)
+	if err != nil {
+		return nil, err
+	}
+	return c.page(a, o, r, length, selected)
+}
+
+// page compiles what a list and an export have in common.
+func (c *Compiler) page(a Access, o *schema.Object, r ListRequest, limit int, selected *selection) (*List, error) {
 	if !slices.Contains([]CountMode{"", CountNone, CountEstimate, CountExact}, r.Count) {
 		return nil, malformed("count", "%.60q is not a way to count: none, estimate or exact", string(r.Count))
 	}
@@ -127,10 +153,6 @@ func (c *Compiler) List(a Access, r ListRequest) (*List, error) {
 		return nil, malformed("deleted", "%.60q is no choice: none or only", string(r.Deleted))
 	}
 	filter, err := c.filter(a, o, r.Filter)
-	if err != nil {
-		return nil, err
-	}
-	selected, err := c.selectFields(a, o, r.Fields)
 	if err != nil {
 		return nil, err
 	}

@@ -65,6 +65,27 @@ func (c *Compiler) selectFields(a Access, o *schema.Object, names []string) (*se
 	return s, nil
 }
 
+// selectTable is selectFields for a table: each name is a column, or those of its
+// parts, and related records have no column that nobody named.
+func (c *Compiler) selectTable(a Access, o *schema.Object, names []string) (*selection, error) {
+	if len(names) == 0 {
+		return c.selectFields(a, o, nil)
+	}
+	if len(names) > maxFields {
+		return nil, malformed("fields", "at most %d fields can be asked for", maxFields)
+	}
+	s := selectOwn(o, nil)
+	s.schema, s.access = c.schema, a
+	for _, name := range names {
+		at, f, err := s.resolve(name, "fields")
+		if err != nil {
+			return nil, err
+		}
+		s.add(at, f)
+	}
+	return s, nil
+}
+
 // selectOwn selects some of the object's own fields.
 func selectOwn(o *schema.Object, fields []*schema.Field) *selection {
 	s := &selection{root: &place{alias: record, object: o}, joined: map[string]*place{}}

@@ -20,6 +20,8 @@ type notes struct {
 	id     string
 	tenant string
 	failed error
+	// aborted says that the answer broke off, so that its status says nothing.
+	aborted bool
 }
 
 type notesKey struct{}
@@ -76,12 +78,17 @@ func edge(o Options, m *metrics, mux *http.ServeMux) http.Handler {
 		headers(answered.Header(), noted.id)
 		_, pattern := mux.Handler(r)
 		defer func() {
-			if failed := recover(); failed != nil {
+			failed := recover()
+			noted.aborted = failed == http.ErrAbortHandler //nolint:errorlint,err113 // a panic's value, compared as net/http does
+			if failed != nil && !noted.aborted {
 				rescue(answered, r, o.Log, failed)
 			}
 			took := o.Clock().Sub(began)
 			m.observe(pattern, answered.status, took)
 			logRequest(o.Log, r, noted, answered, took)
+			if noted.aborted {
+				panic(failed)
+			}
 		}()
 		if err := guard.Check(r); err != nil {
 			fail(answered, r, fault.Wrap(fault.Forbidden, err, "the request comes from another site"))
@@ -107,9 +114,6 @@ func headers(h http.Header, id string) {
 
 // rescue answers for a handler that panicked.
 func rescue(w *recorder, r *http.Request, log *slog.Logger, failed any) {
-	if failed == http.ErrAbortHandler { //nolint:errorlint,err113 // a panic's value, compared as net/http does
-		panic(failed)
-	}
 	log.ErrorContext(r.Context(), "A handler panicked", "request", notesOf(r.Context()).id, "panic", failed, "stack", string(debug.Stack()))
 	if w.status == 0 {
 		fail(w, r, errors.New("a handler panicked"))
@@ -149,7 +153,7 @@ func logRequest(log *slog.Logger, r *http.Request, noted *notes, w *recorder, to
 		"request", noted.id, "tenant", noted.tenant, "method", r.Method, "path", r.URL.Path, "status", w.status,
 		"bytes", w.bytes, "duration", took,
 	}
-	if w.status >= http.StatusInternalServerError {
+	if w.status >= http.StatusInternalServerError || noted.aborted {
 		level = slog.LevelError
 		if r.Context().Err() != nil {
 			level = slog.LevelInfo // the client did not wait for the answer

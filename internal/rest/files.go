@@ -106,7 +106,8 @@ func (c *call) sendFile(ctx context.Context, w http.ResponseWriter, file *crm.Fi
 	return nil
 }
 
-// patient gives the client more time with each write.
+// patient gives the client more time with each write. The time to read counts too:
+// the server takes its end for that of the client.
 type patient struct {
 	w       io.Writer
 	control *http.ResponseController
@@ -114,6 +115,13 @@ type patient struct {
 }
 
 func (p *patient) Write(b []byte) (int, error) {
-	_ = p.control.SetWriteDeadline(p.clock().Add(stall)) // a server that has no deadlines needs none
+	p.extend()
 	return p.w.Write(b)
+}
+
+// extend gives the client more time. A server that has no deadlines needs none.
+func (p *patient) extend() {
+	deadline := p.clock().Add(stall)
+	_ = p.control.SetReadDeadline(deadline)
+	_ = p.control.SetWriteDeadline(deadline)
 }

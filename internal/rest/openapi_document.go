@@ -232,6 +232,7 @@ func describeObject(d *apiDocument, s *schema.Schema, o *schema.Object) {
 	}
 	b.aggregate()
 	b.batch()
+	b.exports()
 	b.imports()
 }
 
@@ -516,6 +517,29 @@ func (b objectCalls) batch() {
 		"operations": operations,
 	}, "operations"))}
 	b.document.Paths[b.path()+"/batch"] = apiPath{"post": batch}
+}
+
+func (b objectCalls) exports() {
+	const workbook = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
+	file := b.operation("export", "all records that a list would show, as a table", map[string]*apiResponse{
+		"200": {
+			Description: "The file, streamed. When something goes wrong midway the connection breaks off.",
+			Content:     map[string]apiMedia{"text/csv": {Schema: text()}, workbook: {Schema: &apiSchema{Type: "string", Format: "binary"}}},
+		},
+		"400": responseRef("malformed"),
+	})
+	for _, p := range b.document.Paths[b.path()]["get"].Parameters {
+		if slices.Contains(exportParameters, p.Name) {
+			file.Parameters = append(file.Parameters, p)
+		}
+	}
+	file.Parameters = append(file.Parameters,
+		apiParameter{Name: "format", In: "query", Description: "csv by default.", Schema: &apiSchema{Type: "string", Enum: []any{"csv", "xlsx"}}},
+		apiParameter{
+			Name: "header", In: "query", Description: "The names of the fields by default, or their labels in the language of Accept-Language.",
+			Schema: &apiSchema{Type: "string", Enum: []any{"names", "labels"}},
+		})
+	b.document.Paths[b.path()+"/export"] = apiPath{"get": file}
 }
 
 func (b objectCalls) imports() {

@@ -18,6 +18,15 @@ var listParameters = []string{"filter", "sort", "fields", "limit", "after", "cou
 
 // listRecords answers a list that is asked for in the address.
 func listRecords(ctx context.Context, c *call, model *tenancy.Model) (*answer, error) {
+	given, err := c.given()
+	if err != nil {
+		return nil, err
+	}
+	return list(ctx, c, model, given)
+}
+
+// given are the parameters in the address, each once.
+func (c *call) given() (map[string]any, error) {
 	values, err := url.ParseQuery(c.URL.RawQuery)
 	if err != nil {
 		return nil, fault.Wrap(fault.Malformed, err, "the query string cannot be read")
@@ -29,7 +38,7 @@ func listRecords(ctx context.Context, c *call, model *tenancy.Model) (*answer, e
 		}
 		given[name] = texts[0]
 	}
-	return list(ctx, c, model, given)
+	return given, nil
 }
 
 // queryRecords answers a list that is asked for in a body.

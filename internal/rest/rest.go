@@ -51,7 +51,7 @@ func New(o Options) http.Handler {
 	return edge(o, metrics, routes(o))
 }
 
-// The times of a connection. A file sets its own as it goes on.
+// The times of a connection. A file and an export set their own as they go on.
 const (
 	readHeaderTimeout = 10 * time.Second
 	readTimeout       = time.Minute

@@ -26,6 +26,7 @@ func routes(o Options) *http.ServeMux {
 	mux.Handle("POST /api/v1/records/{object}/{id}/move", d.writing(moveRecord))
 	mux.Handle("POST /api/v1/records/{object}/{id}/restore", d.writing(restoreRecord))
 	mux.Handle("POST /api/v1/records/{object}/batch", d.writingMany(maxBatchBody, batchRecords))
+	mux.Handle("GET /api/v1/records/{object}/export", d.streaming(exportRecords))
 	mux.Handle("POST /api/v1/records/{object}/import", d.streaming(importRecords))
 
 	mux.Handle("GET /api/v1/jobs", d.reading(listJobs))

@@ -10,7 +10,7 @@ import (
 )
 
 const (
-	// stall is how long a file waits for the client to send or to take something.
+	// stall is how long a file, or an export, waits for the client to send or to take something.
 	stall = 2 * time.Minute
 	// maxDrain is what is still read of a file after its refusal, so that the client hears of it.
 	maxDrain     = 64 << 20
