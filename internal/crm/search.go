@@ -140,7 +140,8 @@ func hitOf(q *search.Query, c query.Candidates, row [][]byte) (Hit, bool) {
 		}
 		terms |= m.Terms
 		hit.rank = min(hit.rank, rankOf(f == c.Object.TitleField(), m.Fit))
-		if len(hit.Matched) < maxMatched {
+		again := len(hit.Matched) > 0 && hit.Matched[len(hit.Matched)-1].Field.Companion() == f // the same in another form
+		if len(hit.Matched) < maxMatched && !again {
 			hit.Matched = append(hit.Matched, Matched{Field: f, Snippet: search.Snippet(text, m)})
 		}
 	}

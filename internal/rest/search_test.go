@@ -2,6 +2,7 @@ package rest_test
 
 import (
 	"fmt"
+	"math/rand/v2"
 	"net/http"
 	"net/url"
 	"slices"
@@ -11,10 +12,12 @@ import (
 
 	"github.com/kontor-crm/kontor/internal/crm"
 	"github.com/kontor-crm/kontor/internal/schema"
+	"github.com/kontor-crm/kontor/internal/search"
 )
 
 // reachable gives customers a phone number, notes that are searched and a number that is not.
 func reachable(s *schema.Schema) {
+	s.Organisation.Country = "DE"
 	s.Objects[0].Fields = append(s.Objects[0].Fields,
 		field("phone", schema.TypePhone),
 		field("notes", schema.TypeLongText, func(f *schema.Field) { f.Searchable = new(true) }),
@@ -52,10 +55,12 @@ func TestSearchFindsOverAllObjectsWhatWasJustWritten(t *testing.T) {
 	u.create("customer", map[string]any{"name": "Škoda Hardware", "notes": "They asked for\nvalves and Ñandú feathers."})
 	u.create("opportunity", map[string]any{"name": "Valves for 王明"})
 	u.create("product", map[string]any{"name": "Pump", "code": "PX-4711"})
+	u.create("customer", map[string]any{"name": "Berlin", "phone": "030/123456"})
 	for q, want := range map[string][]string{
 		"王明": {"王明", "Valves for 王明"}, "王": {"王明", "Valves for 王明"}, "银行": {"中国银行"}, "国银": {"中国银行"},
 		"zgyh": {"中国银行"}, "gyh": {"中国银行"}, "zhongguo": {"中国银行"}, "wangming": {"王明", "Valves for 王明"}, "WM": {"王明", "Valves for 王明"},
 		"66596688": {"中国银行"}, "6659-66": {"中国银行"}, "+86 10 6659 6688": {"中国银行"}, "(010) 66596688": {"中国银行"},
+		"+49 30 123456": {"Berlin"}, "030 12 34 56": {"Berlin"}, "(0049) 30 123": {"Berlin"},
 		"acme-corp": {"王明"}, "corp.example": {"王明"}, "ming@acme": {"王明"}, "wang.ming@acme-corp.example": {"王明"},
 		"skoda": {"Škoda Hardware"}, "ardw": {"Škoda Hardware"}, "hard ŠKO": {"Škoda Hardware"}, "nandu": {"Škoda Hardware"},
 		"valve": {"Škoda Hardware", "Valves for 王明"}, "for 王明": {"Valves for 王明"}, "px 47": {"Pump"}, "4711": {"Pump"},
@@ -199,5 +204,75 @@ func TestSearchKeepsUpWithConcurrentWriters(t *testing.T) {
 	o.sql(t, `SELECT count(*) FROM crm.customer c LEFT JOIN crm.customer__search s ON s.id = c.id AND s.version = c.version WHERE s.id IS NULL`, &stale)
 	if stale != 0 {
 		t.Errorf("%d records have tokens of another version", stale)
+	}
+}
+
+// searched is a record that the test below makes, with its searchable values.
+type searched struct {
+	object *schema.Object
+	title  string
+	values []search.Value
+}
+
+func TestSearchFindsWhatAScanOfAllRecordsFinds(t *testing.T) {
+	t.Parallel()
+	o := newOrganisation(t, reachable)
+	u := o.signedIn(t)
+	seed := rand.Uint64()
+	t.Logf("seed %d", seed)
+	r := rand.New(rand.NewPCG(seed, 0))
+	words := strings.Fields("Škoda Hardware steel 12 4711 x GmbH 中国 银行 王明 重庆 上海有限公司 Ñandú ＡＢＣ a1b2 ﬁle Ångström 行 café")
+	text := func() string {
+		parts := make([]string, 1+r.IntN(3))
+		for i := range parts {
+			parts[i] = words[r.IntN(len(words))]
+		}
+		return strings.Join(parts, []string{" ", "-", ", "}[r.IntN(3)])
+	}
+	var records []searched
+	for n := range 60 {
+		object, fields := "customer", map[string]any{"notes": text(), "phone": fmt.Sprintf("+49 (30) %d-%d", r.IntN(1000), r.IntN(1000))}
+		if n%3 == 0 {
+			object, fields = "product", map[string]any{"code": fmt.Sprintf("P%d-%d", r.IntN(100), n)}
+		}
+		fields["name"] = text() + fmt.Sprintf(" #%d", n)
+		u.create(object, fields)
+		made := searched{title: fields["name"].(string)} //nolint:forcetypeassert // a line above
+		made.object, _ = o.schema.Object(object)
+		for name, value := range fields {
+			f, _ := made.object.Field(name)
+			made.values = append(made.values, search.Value{Field: f, Text: value.(string)}) //nolint:forcetypeassert // all are texts
+		}
+		records = append(records, made)
+	}
+	for range 150 {
+		parts := make([]string, 1+r.IntN(2))
+		for i := range parts {
+			of := []rune(records[r.IntN(len(records))].values[0].Text)
+			from := r.IntN(len(of))
+			parts[i] = string(of[from:min(len(of), from+1+r.IntN(6))])
+		}
+		typed := strings.Join(parts, " ")
+		q, err := search.Parse(typed)
+		if err != nil || q.Number() > 0 {
+			continue
+		}
+		var want []string
+		for _, record := range records {
+			terms := uint32(0)
+			for _, v := range record.values {
+				m, _ := q.Match(v.Field, v.Text)
+				terms |= m.Terms
+			}
+			if terms == q.All() {
+				want = append(want, record.title)
+			}
+		}
+		got := u.search(typed, "&limit=100&objects=customer,product")
+		slices.Sort(got)
+		slices.Sort(want)
+		if !slices.Equal(got, want) {
+			t.Errorf("%q finds %q, and a scan %q", typed, got, want)
+		}
 	}
 }

@@ -48,7 +48,8 @@ func (o *Object) IsSearchable(f *Field) bool {
 
 // SearchFields are the searchable fields in the order in which they matter: the
 // title, the others as they are declared, and long texts last. A field with parts
-// is searched by those of them that are texts, which stand in its place.
+// is searched by those of them that are texts, which stand in its place, and a phone
+// number by its form in E.164 as well, which stands behind it.
 func (o *Object) SearchFields() []*Field {
 	var found []*Field
 	for _, f := range o.Fields {
@@ -59,6 +60,9 @@ func (o *Object) SearchFields() []*Field {
 			if leaf == f || leaf.Type == TypeText {
 				found = append(found, leaf)
 			}
+		}
+		if f.companion != nil {
+			found = append(found, f.companion)
 		}
 	}
 	weight := func(f *Field) int {

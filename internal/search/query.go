@@ -186,7 +186,7 @@ func (q *Query) All() uint32 { return 1<<len(q.terms) - 1 }
 // Match says how a value fits; false when no word of the query stands in it.
 func (q *Query) Match(f *schema.Field, text string) (Match, bool) {
 	words := wordsIn(f, text)
-	if q.phone != nil && f.Type == schema.TypePhone {
+	if q.phone != nil && (f.Type == schema.TypePhone || strings.HasPrefix(text, "+")) {
 		for i := range words {
 			if place, ok := q.phone.in(&words[i]); ok {
 				m := Match{Terms: q.All(), From: words[i].at[place.from], To: words[i].endOf(place.to - 1), Fit: FitsParts}

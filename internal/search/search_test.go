@@ -172,7 +172,7 @@ func TestSearchableFieldsAreTheTitleAndKeys(t *testing.T) {
 	for _, f := range customer(t).SearchFields() {
 		names = append(names, f.Name)
 	}
-	if got := strings.Join(names, " "); got != "name email phone notes" {
+	if got := strings.Join(names, " "); got != "name email phone phone_e164 notes" {
 		t.Errorf("the searchable fields are %s", got)
 	}
 }

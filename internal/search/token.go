@@ -157,5 +157,5 @@ func Digest(o *schema.Object) int32 {
 	for _, f := range o.SearchFields() {
 		_, _ = io.WriteString(hash, "\x00"+f.Identity+"\x00"+string(f.Type)+"\x00"+strconv.FormatBool(f == o.TitleField()))
 	}
-	return int32(hash.Sum32()>>1) | 1 //nolint:gosec // 31 bits
+	return int32(hash.Sum32()>>1) | 1
 }

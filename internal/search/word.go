@@ -9,7 +9,6 @@
 package search
 
 import (
-	"slices"
 	"unicode/utf8"
 
 	"github.com/kontor-crm/kontor/internal/schema"
@@ -91,11 +90,6 @@ func wordsIn(f *schema.Field, text string) []word {
 		return digitsOf(text)
 	}
 	return wordsOf(text)
-}
-
-// sameWords says whether two texts are the same but for what separates their words.
-func sameWords(a, b []word) bool {
-	return slices.EqualFunc(a, b, func(a, b word) bool { return slices.Equal(a.runes, b.runes) })
 }
 
 // lengthOf is the number of characters of all words.
