@@ -24,7 +24,7 @@ import metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 // +kubebuilder:printcolumn:name="Ready",type=string,JSONPath=`.status.conditions[?(@.type=="Ready")].status`
 // +kubebuilder:printcolumn:name="Reason",type=string,JSONPath=`.status.conditions[?(@.type=="Ready")].reason`
 // +kubebuilder:printcolumn:name="Object",type=string,JSONPath=`.spec.object`
-// +kubebuilder:printcolumn:name="Fields",type=string,JSONPath=`.spec.fields[*].field`
+// +kubebuilder:printcolumn:name="First Field",type=string,JSONPath=`.spec.fields[0].field`
 // +kubebuilder:printcolumn:name="Unique",type=boolean,JSONPath=`.spec.unique`
 // +kubebuilder:printcolumn:name="Message",type=string,JSONPath=`.status.conditions[?(@.type=="Ready")].message`,priority=1
 // +kubebuilder:printcolumn:name="Age",type=date,JSONPath=`.metadata.creationTimestamp`
