@@ -154,6 +154,19 @@ type Gate struct {
 	// +kubebuilder:validation:items:MaxLength=48
 	// +kubebuilder:validation:items:Pattern=`^[a-z][a-z0-9_-]*$`
 	Required []string `json:"required,omitempty"`
+
+	// expression is a condition in CEL over the values that the record is to have
+	// in the stage: it must be true for the record to enter:
+	// "amount >= 1000 && probability >= 40".
+	// +optional
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=2000
+	Expression string `json:"expression,omitempty"`
+
+	// message is what people read whose record may not enter because of the
+	// expression, by language. Without it they read the expression.
+	// +optional
+	Message Label `json:"message,omitempty"`
 }
 
 // PipelineStatus says how things stand with a Pipeline.

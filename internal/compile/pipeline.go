@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	crmv1 "github.com/kontor-crm/kontor/api/v1alpha1"
+	"github.com/kontor-crm/kontor/internal/expr"
 	"github.com/kontor-crm/kontor/internal/schema"
 )
 
@@ -97,7 +98,7 @@ func (c *compiler) judgePipeline(u *unit[schema.Pipeline], given *crmv1.Pipeline
 		problems = append([]Problem{{Path: "spec.object", Message: c.noObject(name, c.liveObjects())}}, problems...)
 	} else {
 		p.Object = object.Identity
-		problems = append(problems, placePipeline(p, &given.Spec, object)...)
+		problems = append(problems, placePipeline(s, p, &given.Spec, object)...)
 	}
 	problems = append(checkNames(given.Name, "anything", schema.CheckObjectName), problems...)
 	if u.applied != nil && ok && u.applied.Object != p.Object {
@@ -189,7 +190,7 @@ func checkKinds(p *schema.Pipeline) []Problem {
 }
 
 // placePipeline finds the fields that the pipeline names.
-func placePipeline(p *schema.Pipeline, spec *crmv1.PipelineSpec, o *schema.Object) []Problem {
+func placePipeline(s *schema.Schema, p *schema.Pipeline, spec *crmv1.PipelineSpec, o *schema.Object) []Problem {
 	var problems []Problem
 	name := cmp.Or(spec.Field, "stage")
 	switch f, ok := lookUp(name, o.FieldByIdentity, o.Field); {
@@ -205,6 +206,11 @@ func placePipeline(p *schema.Pipeline, spec *crmv1.PipelineSpec, o *schema.Objec
 	for i := range spec.Stages {
 		if spec.Stages[i].Gate == nil {
 			continue
+		}
+		if gate := spec.Stages[i].Gate; gate.Expression != "" {
+			p.Stages[i].Gate, p.Stages[i].GateMessage = gate.Expression, schema.Label(gate.Message)
+			_, err := expr.CompileCondition(s, o, gate.Expression, expr.OwnRecord)
+			problems = append(problems, expressionProblems(fmt.Sprintf("spec.stages[%d].gate.expression", i), err)...)
 		}
 		for j, name := range spec.Stages[i].Gate.Required {
 			f, ok := named(o, name, true)

@@ -171,6 +171,17 @@ func dependence(o *schema.Object, f *schema.Field, at string) []Problem {
 // settleReferences takes over what the fields in play refer to, and takes from
 // applied forms what has lost its ground: a condition over a field that is gone.
 func settleReferences(s *schema.Schema) {
+	for _, p := range s.Pipelines {
+		o, _ := s.ObjectByIdentity(p.Object)
+		for i := range p.Stages {
+			if gate := p.Stages[i].Gate; gate != "" {
+				if _, err := expr.CompileCondition(s, o, gate, expr.OwnRecord); err != nil {
+					p.Stages = slices.Clone(p.Stages)
+					p.Stages[i].Gate, p.Stages[i].GateMessage = "", nil
+				}
+			}
+		}
+	}
 	for _, o := range s.Objects {
 		for _, f := range o.Fields {
 			if len(fieldReferences(s, o, f, "")) == 0 {

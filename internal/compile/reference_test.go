@@ -99,6 +99,15 @@ func TestThePatternOfANumberIsChecked(t *testing.T) {
 	}
 }
 
+func TestAGateThatCannotBeReadIsRefused(t *testing.T) {
+	t.Parallel()
+	documents := pipeline("sales", "stages: [{key: open, kind: open}, {key: won, kind: won, gate: {expression: amunt > 3}}, {key: lost, kind: lost}]")
+	verdict := Compile(read(t, documents)).Verdicts[Ref{KindPipeline, "sales"}]
+	if len(verdict.Problems) != 1 || verdict.Problems[0].Path != "spec.stages[1].gate.expression" || !strings.Contains(verdict.Problems[0].Message, `did you mean "amount"?`) {
+		t.Errorf("the verdict is %+v", verdict)
+	}
+}
+
 func TestAnInlineFieldSaysWhereItDoesNotFit(t *testing.T) {
 	t.Parallel()
 	result := Compile(read(t, object("fleet", "fields: [{key: plate, type: text}, {key: seats, type: integer, requiredWhen: plat != null}]")))

@@ -55,6 +55,9 @@ func (d *decision) checkLogic(changed query.Values) error {
 	if err := d.checkConditions(changed); err != nil {
 		return err
 	}
+	if err := d.checkGates(changed); err != nil {
+		return err
+	}
 	d.checkDependences(changed)
 	return d.checkRules(changed)
 }
@@ -87,6 +90,33 @@ func (d *decision) checkConditions(changed query.Values) error {
 		if settled == true {
 			d.wish.refusef(f, "cannot be changed when %s", f.ReadOnlyWhen)
 		}
+	}
+	return nil
+}
+
+// checkGates holds a record that enters a stage against the condition of its gate.
+func (d *decision) checkGates(changed query.Values) error {
+	for _, p := range d.schema.PipelinesOf(d.object) {
+		f, ok := d.object.FieldByIdentity(p.Field)
+		if !ok || !changes(changed, f) || d.isRefused(f) {
+			continue
+		}
+		to, ok := p.Stage(canonical(d.after[f]))
+		if !ok || d.logic.Gates[to] == nil {
+			continue
+		}
+		open, err := d.logic.Gates[to].Eval(d.context, valuesOf(d.after))
+		if err != nil {
+			return err
+		}
+		if open == true {
+			continue
+		}
+		if message := to.GateMessage.In(d.languages...); message != "" {
+			d.wish.refusef(f, "%s", message)
+			continue
+		}
+		d.wish.refusef(f, "a record enters the stage %q only when %s", to.Key, to.Gate)
 	}
 	return nil
 }

@@ -16,6 +16,8 @@ type Logic struct {
 	// Required and ReadOnly are the conditions under which a field must have a
 	// value, or keeps the one that it has.
 	Required, ReadOnly []FieldExpression
+	// Gates are the conditions under which a record enters a stage.
+	Gates map[*schema.Stage]*expr.Expression
 }
 
 // FieldExpression is an expression over the own values of a record that concerns one field.
@@ -57,6 +59,17 @@ func compileLogic(s *schema.Schema) (map[string]*Logic, error) {
 			}
 		}
 	}
+	for _, p := range s.Pipelines {
+		o, ok := s.ObjectByIdentity(p.Object)
+		if !ok {
+			return nil, fmt.Errorf("the pipeline %q is on no object", p.Identity)
+		}
+		for i := range p.Stages {
+			if err := all[o.Identity].addGate(s, o, &p.Stages[i]); err != nil {
+				return nil, fmt.Errorf("reading the gate of %q in the pipeline %q: %w", p.Stages[i].Key, p.Identity, err)
+			}
+		}
+	}
 	for _, declared := range s.Rules {
 		o, ok := s.ObjectByIdentity(declared.Object)
 		if !ok {
@@ -70,6 +83,21 @@ func compileLogic(s *schema.Schema) (map[string]*Logic, error) {
 		all[o.Identity].Rules = append(all[o.Identity].Rules, Rule{ValidationRule: declared, Condition: condition, Field: field})
 	}
 	return all, nil
+}
+
+func (l *Logic) addGate(s *schema.Schema, o *schema.Object, stage *schema.Stage) error {
+	if stage.Gate == "" {
+		return nil
+	}
+	condition, err := expr.CompileCondition(s, o, stage.Gate, expr.OwnRecord)
+	if err != nil {
+		return err
+	}
+	if l.Gates == nil {
+		l.Gates = map[*schema.Stage]*expr.Expression{}
+	}
+	l.Gates[stage] = condition
+	return nil
 }
 
 func (l *Logic) add(s *schema.Schema, o *schema.Object, f *schema.Field) error {

@@ -56,6 +56,22 @@ func TestF83AFieldIsRequiredOrReadOnlyInAState(t *testing.T) {
 	u.send("PATCH", path, map[string]any{"cause": nil}).is(http.StatusUnprocessableEntity).names("cause", "is required")
 }
 
+func TestAGateIsAConditionOverTheRecord(t *testing.T) {
+	t.Parallel()
+	u := newOrganisation(t, func(s *schema.Schema) {
+		s.Pipelines[0].Stages[1].Gate, s.Pipelines[0].Stages[1].GateMessage = "amount >= 1000", schema.Label{"en": "Too small", "zh": "金额太小"}
+		s.Pipelines[0].Stages[3].Gate = "description != null"
+	}).signedIn(t)
+	path := "/api/v1/records/opportunity/" + u.create("opportunity", map[string]any{"name": "Deal", "amount": 10})
+	u.send("POST", path+"/move", map[string]any{"stage": "engaging"}).is(http.StatusUnprocessableEntity).names("stage", "Too small")
+	u.send("POST", path+"/move", map[string]any{"stage": "engaging"}, "Accept-Language: zh").is(http.StatusUnprocessableEntity).names("stage", "金额太小")
+	u.send("PATCH", path, map[string]any{"stage": "engaging", "amount": 1000}).is(http.StatusOK)
+	u.send("PATCH", path, map[string]any{"amount": 5}).is(http.StatusOK)
+	u.send("PATCH", path, map[string]any{"stage": "lost", "close_date": "2026-01-31"}).is(http.StatusUnprocessableEntity).
+		names("stage", `a record enters the stage "lost" only when description != null`)
+	u.send("POST", "/api/v1/records/opportunity", map[string]any{"name": "Small", "stage": "engaging", "amount": 5}).is(http.StatusUnprocessableEntity).names("stage", "Too small")
+}
+
 func TestADefaultIsComputedFromTheOtherValues(t *testing.T) {
 	t.Parallel()
 	u := newOrganisation(t, withConditions).signedIn(t)

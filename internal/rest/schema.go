@@ -99,6 +99,8 @@ type stageAnswer struct {
 	Kind         schema.StageKind `json:"kind"`
 	Probability  int              `json:"probability"`
 	Required     []string         `json:"required,omitempty"`
+	Gate         string           `json:"gate,omitempty"`
+	GateMessage  string           `json:"gateMessage,omitempty"`
 	AllowedMoves []string         `json:"allowedMoves"` // null is all
 	RottingDays  int              `json:"rottingDays,omitempty"`
 }
@@ -243,7 +245,7 @@ func (d describer) pipeline(p *schema.Pipeline) pipelineAnswer {
 	for _, stage := range p.Stages {
 		one := stageAnswer{
 			Key: stage.Key, Label: d.label(stage.Label, stage.Key), Kind: stage.Kind, Probability: stage.Probability,
-			AllowedMoves: stage.AllowedMoves, RottingDays: stage.RottingDays,
+			AllowedMoves: stage.AllowedMoves, RottingDays: stage.RottingDays, Gate: stage.Gate, GateMessage: d.label(stage.GateMessage, ""),
 		}
 		for _, identity := range stage.Required {
 			if field, ok := object.FieldByIdentity(identity); ok {

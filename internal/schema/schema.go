@@ -230,6 +230,10 @@ type Stage struct {
 	Probability int `json:"probability"`
 	// Required are the identities of the fields that must have a value before a record enters.
 	Required []string `json:"required,omitempty"`
+	// Gate is a condition in CEL over the record as it is to enter; empty lets all in.
+	// GateMessage is what people read whose record it keeps out; empty: the condition itself.
+	Gate        string `json:"gate,omitempty"`
+	GateMessage Label  `json:"gateMessage,omitempty"`
 	// AllowedMoves are the keys of the stages that a record may go to from here; nil is all.
 	AllowedMoves []string `json:"allowedMoves,omitempty"`
 	// RottingDays is the number of days without a move after which a record rots; 0 is never.
