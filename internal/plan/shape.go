@@ -8,7 +8,6 @@ import (
 
 	"github.com/shopspring/decimal"
 
-	"github.com/kontor-crm/kontor/internal/expr"
 	"github.com/kontor-crm/kontor/internal/schema"
 )
 
@@ -91,14 +90,12 @@ func indexOf(o *schema.Object, declared *schema.Index) index {
 	return index{part: newPart(o.Table+"_i_"+declared.Identity, kind, definition, "indexed"), declared: declared}
 }
 
-// indexKey is one column of an index, with records without a value last, as lists have them.
+// indexKey is one column of an index. Records without a value stand where PostgreSQL
+// puts them: a list asks for those apart, and reads the index in either direction.
 func indexKey(f *schema.Field, descending bool) string {
 	key := schema.QuoteIdent(f.Column)
 	if descending {
 		key += " DESC"
-		if !expr.AlwaysSet(f) {
-			key += " NULLS LAST"
-		}
 	}
 	return key
 }

@@ -131,9 +131,9 @@ func TestAPageReadsNoMoreThanItNeeds(t *testing.T) {
 	t.Parallel()
 	d := newDatabase(t)
 	for _, sql := range []string{
-		`INSERT INTO crm.x_fleet (id, number, name, amount, version, created_at, updated_at)
-			SELECT gen_random_uuid(), n, CASE WHEN n % 5 > 0 THEN 'N' || n % 3000 END, CASE WHEN n % 4 > 0 THEN n % 2000 END, 1, now(), now() FROM generate_series(1, 20000) AS n`,
-		`CREATE INDEX ON crm.x_fleet (amount)`, `CREATE INDEX ON crm.x_fleet (name)`, `CREATE INDEX ON crm.x_fleet (created_at, id)`, `ANALYZE crm.x_fleet`,
+		`INSERT INTO crm.x_fleet (id, number, stage, name, amount, version, created_at, updated_at)
+			SELECT gen_random_uuid(), n, CASE WHEN n % 50 = 0 THEN 'won' ELSE 'open' END, CASE WHEN n % 5 > 0 THEN 'N' || n % 3000 END, CASE WHEN n % 4 > 0 THEN n % 2000 END, 1, now(), now() FROM generate_series(1, 20000) AS n`,
+		`CREATE INDEX ON crm.x_fleet (amount)`, `CREATE INDEX declared ON crm.x_fleet (stage, amount DESC, id DESC) WHERE deleted_at IS NULL`, `CREATE INDEX ON crm.x_fleet (name)`, `CREATE INDEX ON crm.x_fleet (created_at, id)`, `ANALYZE crm.x_fleet`,
 	} {
 		if _, err := d.Exec(t.Context(), sql); err != nil {
 			t.Fatal(err)
@@ -152,6 +152,20 @@ func TestAPageReadsNoMoreThanItNeeds(t *testing.T) {
 			}
 			rows := d.listed(list)
 			request.After = list.Next(rows[list.Limit-1])
+		}
+	}
+	for _, sort := range []string{"-amount", "amount"} { // a declared index, in both directions
+		request := query.ListRequest{Object: "deal", Filter: `stage == "won"`, Sort: []string{sort}, Limit: 50, Fields: []string{"name"}}
+		for range 2 {
+			list, err := d.c.List(query.Everything(), request)
+			if err != nil {
+				t.Fatal(err)
+			}
+			plan := d.explain(list.Statement)
+			if !strings.Contains(plan, "using declared") || strings.Contains(plan, "Sort") {
+				t.Errorf("by %s it is\n%s", sort, plan)
+			}
+			request.After = list.Next(d.listed(list)[list.Limit-1])
 		}
 	}
 }
