@@ -238,13 +238,18 @@ func (d *Databases) finish(ctx context.Context, server secret.Connection, id ten
 			return translate(err, "reading the state of the database %q", name)
 		}
 		statements := rights(name)
+		// The functions can only be given to who may make some in their schema.
+		takeOver := []string{
+			"GRANT CREATE ON SCHEMA " + ident(schema.PlatformSchema) + " TO " + ident(ownerRole(name)),
+			"REASSIGN OWNED BY " + ident(modelRole) + " TO " + ident(ownerRole(name)),
+		}
 		if fromTemplate {
-			statements = append([]string{"REASSIGN OWNED BY " + ident(modelRole) + " TO " + ident(ownerRole(name))}, statements...)
+			statements = slices.Concat(takeOver, statements)
 		}
 		if version < newest {
 			// The tables must be the owner's before he can change them.
 			if fromTemplate {
-				if err := run(ctx, c, statements[0]); err != nil {
+				if err := run(ctx, c, takeOver...); err != nil {
 					return translate(err, "taking over the tables of the database %q", name)
 				}
 			}
