@@ -249,10 +249,11 @@ type FieldSpec struct {
 	Indexed bool `json:"indexed,omitempty"`
 
 	// searchable says whether search finds records by this field. It is for
-	// text, long_text, email, phone, url, address and person_name. Without it
-	// search finds records by their title, by e-mail addresses, by phone numbers,
-	// by names of persons and by unique texts, but never by sensitive values. Each searchable field costs a little with
-	// each write; of a very long text only the beginning counts.
+	// text, long_text, rich_text, email, phone, url, address and person_name.
+	// Without it search finds records by their title, by e-mail addresses, by
+	// phone numbers, by names of persons and by unique texts, but never by
+	// sensitive values. Each searchable field costs a little with each write; of
+	// a very long text only the beginning counts.
 	// +optional
 	Searchable *bool `json:"searchable,omitempty"`
 

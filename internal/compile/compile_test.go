@@ -340,7 +340,7 @@ func TestBadResourcesAreRefusedWithPathAndReason(t *testing.T) {
 		},
 		"a number that is to be searched": {
 			field("tier", "object: customer, type: integer, searchable: true"),
-			refused{Ref{KindField, "tier"}, crmv1.ReasonInvalid, "spec.searchable", `only text, long_text, email, phone, url, address and person_name can be searched`},
+			refused{Ref{KindField, "tier"}, crmv1.ReasonInvalid, "spec.searchable", `only text, long_text, rich_text, email, phone, url, address and person_name can be searched`},
 		},
 		"a type that does not exist": {
 			field("tier", "object: customer, type: blob"),

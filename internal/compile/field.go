@@ -190,7 +190,7 @@ func misplaced(spec *crmv1.FieldSpec) []Problem {
 		{"length", spec.Length != 0, []crmv1.FieldType{crmv1.FieldText, crmv1.FieldLongText, crmv1.FieldEmail, crmv1.FieldPhone, crmv1.FieldURL, crmv1.FieldRichText, crmv1.FieldJSON, crmv1.FieldAddress}, "only text, long_text, rich_text, email, phone, url, json and address have a length"},
 		{"precision", spec.Precision != 0, []crmv1.FieldType{crmv1.FieldDecimal}, "only a decimal has a precision of its own; money has 20 digits and percent 9, 4 of them behind the point"},
 		{"scale", spec.Scale != nil, []crmv1.FieldType{crmv1.FieldDecimal, crmv1.FieldMoney, crmv1.FieldPercent}, "only decimal, money and percent have a scale"},
-		{"searchable", spec.Searchable != nil && *spec.Searchable, searchedTypes, "only text, long_text, email, phone, url, address and person_name can be searched"},
+		{"searchable", spec.Searchable != nil && *spec.Searchable, searchedTypes, "only text, long_text, rich_text, email, phone, url, address and person_name can be searched"},
 		{"min", spec.Min != "", numberTypes, "only integer, decimal, money and percent have a min"},
 		{"max", spec.Max != "", append(slices.Clip(numberTypes), crmv1.FieldRating), "only integer, decimal, money, percent and rating have a max"},
 	} {
@@ -205,7 +205,8 @@ func misplaced(spec *crmv1.FieldSpec) []Problem {
 }
 
 var searchedTypes = []crmv1.FieldType{
-	crmv1.FieldText, crmv1.FieldLongText, crmv1.FieldEmail, crmv1.FieldPhone, crmv1.FieldURL, crmv1.FieldAddress, crmv1.FieldPersonName,
+	crmv1.FieldText, crmv1.FieldLongText, crmv1.FieldRichText, crmv1.FieldEmail, crmv1.FieldPhone, crmv1.FieldURL, crmv1.FieldAddress,
+	crmv1.FieldPersonName,
 }
 
 var numberTypes = []crmv1.FieldType{crmv1.FieldInteger, crmv1.FieldDecimal, crmv1.FieldMoney, crmv1.FieldPercent}

@@ -240,6 +240,11 @@ ON CONFLICT (user_id) DO UPDATE SET email = excluded.email, password_hash = excl
 			if _, err := tx.Exec(ctx, insert, id.String(), email, name, passwordHash); err != nil {
 				return translate(err, "making the administrator")
 			}
+			// A worker reads the users once more, so that search finds this one.
+			again := "UPDATE kontor.search_state SET reached = $1 WHERE object = $2"
+			if _, err := tx.Exec(ctx, again, uuid.Nil.String(), schema.ObjectUser); err != nil {
+				return translate(err, "making the administrator findable")
+			}
 			made = true
 			return nil
 		})

@@ -262,10 +262,14 @@ func TestWhoHasNoAccessGetsNoStatement(t *testing.T) {
 	_, update := c.Update(nobody, deal, somebody, 1, nil, "", noon)
 	_, remove := c.Delete(nobody, deal, somebody, 1, "", noon)
 	_, find := c.FindBy(nobody, deal, field(t, deal, "name"), []any{"x"})
-	for i, err := range []error{list, get, lock, lockMany, insert, update, remove, find} {
+	_, search := c.Search(nobody, query.SearchRequest{Text: "x", Objects: []string{"deal"}})
+	for i, err := range []error{list, get, lock, lockMany, insert, update, remove, find, search} {
 		if !fault.Is(err, fault.Forbidden) {
 			t.Errorf("statement %d: %v", i, err)
 		}
+	}
+	if s, err := c.Search(nobody, query.SearchRequest{Text: "x 7"}); err != nil || len(s.Candidates) != 0 {
+		t.Errorf("a search over all objects looks at %d, %v", len(s.Candidates), err)
 	}
 }
 

@@ -21,7 +21,7 @@ const SearchStateTable = "search_state"
 // CanBeSearched says whether values of the type are texts that search can find.
 func CanBeSearched(t TypeName) bool {
 	switch t { //nolint:exhaustive // the others hold no text that a person would look for
-	case TypeText, TypeLongText, TypeEmail, TypePhone, TypeURL, TypeAddress, TypePersonName:
+	case TypeText, TypeLongText, TypeRichText, TypeEmail, TypePhone, TypeURL, TypeAddress, TypePersonName:
 		return true
 	}
 	return false
@@ -69,7 +69,7 @@ func (o *Object) SearchFields() []*Field {
 		switch {
 		case f.Identity == o.Title:
 			return 0
-		case f.Type == TypeLongText:
+		case f.Type == TypeLongText || f.Type == TypeRichText:
 			return 2
 		}
 		return 1

@@ -17,8 +17,9 @@ const (
 
 // The bounds of readings.
 const (
-	// maxReadings is the number of readings of one character that count.
-	maxReadings = 3
+	// maxReadings is the number of readings of one character that count, the usual ones
+	// first. Each makes tokens; the rare ones are in old books.
+	maxReadings = 2
 	// maxSplits is the number of ways to take a word apart into syllables that count.
 	maxSplits = 3
 	// maxSyllable is the length of the longest syllable: zhuang.
