@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"strings"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -291,4 +292,36 @@ func TestJobsAreListedToWhoMadeThemTheNewestFirst(t *testing.T) {
 	if _, err := o.jobs().List(t.Context(), "x", 10); !fault.Is(err, fault.Malformed) {
 		t.Errorf("a list after nothing: %v", err)
 	}
+}
+
+func TestAVisitRemovesFilesToWhichNothingRefers(t *testing.T) {
+	t.Parallel()
+	o := newOrganisation(t)
+	files := &crm.Files{Runner: o.store, Actor: crm.Actor{Principal: o.admin}, Clock: now, NewID: newID}
+	put := func(name string) string {
+		kept, err := files.Put(t.Context(), name, strings.NewReader(name), 100)
+		must(t, err)
+		return kept.ID
+	}
+	old, used, fresh := put("old"), put("used"), put("fresh")
+	job, err := o.jobs().CreateImport(t.Context(), "product", crm.ImportWish{Mapping: &crm.Mapping{}}, &crm.File{ID: put("of a job")})
+	must(t, err)
+	_, err = o.jobs().Cancel(t.Context(), job.ID)
+	must(t, err)
+	o.sql(t, `CREATE TABLE crm.referring (file uuid REFERENCES kontor.file)`)
+	o.sql(t, `INSERT INTO crm.referring VALUES ('`+used+`')`)
+	o.sql(t, `UPDATE kontor.file SET expires_at = now() - interval '1 hour' WHERE id <> '`+fresh+`'`)
+	o.wake(t)
+	o.work(t)
+	eventually(t, func() bool { _, err := files.Get(t.Context(), old); return fault.Is(err, fault.NotFound) })
+	for what, id := range map[string]string{"used by a record": used, "fresh": fresh, "used by a job": job.Input} {
+		if _, err := files.Get(t.Context(), id); err != nil {
+			t.Errorf("a file that is %s: %v", what, err)
+		}
+	}
+	var looked bool
+	eventually(t, func() bool {
+		o.sql(t, `SELECT expires_at > now() FROM kontor.file WHERE id = '`+used+`'`, &looked)
+		return looked
+	})
 }
