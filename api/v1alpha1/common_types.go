@@ -76,7 +76,7 @@ type CommonStatus struct {
 type Label map[string]string
 
 // FieldType is the kind of value that a field holds.
-// +kubebuilder:validation:Enum=text;long_text;integer;decimal;money;percent;boolean;date;datetime;picklist;multi_picklist;email;phone;url;rich_text;time;duration;rating;json;currency;address;person_name;geo;relation;auto_number
+// +kubebuilder:validation:Enum=text;long_text;integer;decimal;money;percent;boolean;date;datetime;picklist;multi_picklist;email;phone;url;rich_text;time;duration;rating;json;currency;address;person_name;geo;relation;file;image;auto_number
 type FieldType string
 
 // The types of fields.
@@ -121,6 +121,10 @@ const (
 	FieldJSON FieldType = "json"
 	// FieldCurrency is the code of a currency, of ISO 4217: EUR.
 	FieldCurrency FieldType = "currency"
+	// FieldFile is a file that was uploaded, named by its id.
+	FieldFile FieldType = "file"
+	// FieldImage is a file that is a PNG, JPEG, WebP or GIF.
+	FieldImage FieldType = "image"
 	// FieldAddress is a postal address: a line of text, and the same in parts.
 	FieldAddress FieldType = "address"
 	// FieldPersonName is the name of a person in parts.
@@ -174,7 +178,7 @@ const (
 // +kubebuilder:validation:XValidation:rule="!has(self.required) || !self.required || self.type != 'auto_number'",fieldPath=".required",message="an auto_number is never asked for: the database numbers the records"
 // +kubebuilder:validation:XValidation:rule="!has(self.unique) || !self.unique || !(self.type in ['long_text', 'rich_text', 'json', 'boolean', 'multi_picklist', 'address', 'person_name', 'geo'])",fieldPath=".unique",message="a long_text, rich_text, json, boolean, multi_picklist and a value of parts cannot be unique"
 // +kubebuilder:validation:XValidation:rule="!has(self.indexed) || !self.indexed || !(self.type in ['long_text', 'rich_text', 'json', 'address', 'person_name', 'geo'])",fieldPath=".indexed",message="a long_text, rich_text, json and a value of parts cannot be indexed"
-// +kubebuilder:validation:XValidation:rule="!has(self.default) || !(self.type in ['relation', 'auto_number', 'json', 'address', 'person_name', 'geo'])",fieldPath=".default",message="a relation, auto_number, json and a value of parts have no default"
+// +kubebuilder:validation:XValidation:rule="!has(self.default) || !(self.type in ['relation', 'file', 'image', 'auto_number', 'json', 'address', 'person_name', 'geo'])",fieldPath=".default",message="a relation, file, image, auto_number, json and a value of parts have no default"
 type FieldSpec struct {
 	// name is what the API calls the field: lower-case letters, digits and _,
 	// starting with a letter, at most 48 characters. It may change at any time;
@@ -189,8 +193,11 @@ type FieldSpec struct {
 	// datetime, picklist (one of the options), multi_picklist (any of the
 	// options), email, phone, url, rich_text, time, duration, rating, json,
 	// currency (a code of ISO 4217), address, person_name, geo, relation (one
-	// record of another object, or of the same) or auto_number (counts up by
-	// itself).
+	// record of another object, or of the same), file, image or auto_number
+	// (counts up by itself).
+	//
+	// A file is uploaded first and then named by its id. An image is a file that
+	// is a PNG, JPEG, WebP or GIF of at most 10 MiB.
 	//
 	// A rich_text is CommonMark and stored as it is written: who shows it must
 	// take HTML inside of it for plain text, and follow no links but http, https

@@ -283,6 +283,10 @@ func (d *decision) checkRelations() {
 		if before, same, _ := pointed(f, d.before); before == object && same == id {
 			continue
 		}
+		if f.Type == schema.TypeImage {
+			d.wish.refusef(f, "there is no image with the id %q: a PNG, JPEG, WebP or GIF of at most %d bytes", id, schema.MaxImageBytes)
+			continue
+		}
 		d.wish.refusef(f, "there is no %s with the id %q", objectName(d.schema, object), id)
 	}
 }
@@ -295,6 +299,8 @@ func pointed(f *schema.Field, values query.Values) (object, id string, ok bool) 
 		return "", "", false
 	case f.Type == schema.TypeRelation:
 		return f.Target, id, true
+	case f.Type.IsFile():
+		return string(f.Type) + fileTarget, id, true
 	case f.Type == schema.TypeRecordID:
 		which, _ := f.Parent.Part(schema.PartObject)
 		object, ok = values[which].(string)
@@ -303,7 +309,13 @@ func pointed(f *schema.Field, values query.Values) (object, id string, ok bool) 
 	return "", "", false
 }
 
+// fileTarget marks a target that is no object but a file; no object's identity has a point.
+const fileTarget = ".file"
+
 func objectName(s *schema.Schema, identity string) string {
+	if strings.HasSuffix(identity, fileTarget) {
+		return "file"
+	}
 	if o, ok := s.ObjectByIdentity(identity); ok {
 		return o.Name
 	}

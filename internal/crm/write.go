@@ -2,8 +2,10 @@ package crm
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"maps"
+	"strings"
 	"time"
 
 	"github.com/kontor-crm/kontor/internal/fault"
@@ -168,6 +170,12 @@ func readLocked(object *schema.Object, columns []query.Column, row [][]byte) (*l
 func (r *Records) liveTargets(ctx context.Context, tx Tx, known targets, wishes ...*wish) (targets, error) {
 	live := maps.Clone(known)
 	for identity, ids := range relationsOf(known, wishes...) {
+		if strings.HasSuffix(identity, fileTarget) {
+			if err := r.liveFiles(ctx, tx, live, identity, ids); err != nil {
+				return nil, err
+			}
+			continue
+		}
 		target, ok := r.Compiler.Schema().ObjectByIdentity(identity)
 		if !ok {
 			continue
@@ -181,6 +189,34 @@ func (r *Records) liveTargets(ctx context.Context, tx Tx, known targets, wishes 
 		}
 	}
 	return live, nil
+}
+
+// liveFiles adds the files that are there, may be used by the actor, and are of the wanted type.
+func (r *Records) liveFiles(ctx context.Context, tx Tx, live targets, identity string, ids []any) error {
+	owner := r.Actor.Principal.UserID
+	if r.Actor.Principal.Administrator {
+		owner = ""
+	}
+	texts := make([]string, 0, len(ids))
+	for _, id := range ids {
+		if text, ok := id.(string); ok {
+			texts = append(texts, text)
+		}
+	}
+	err := tx.Query(ctx, query.UsableFiles(texts, owner), func(row [][]byte) error {
+		var file File
+		if err := json.Unmarshal(row[0], &file); err != nil {
+			return err
+		}
+		if identity != string(schema.TypeImage)+fileTarget || schema.IsImage(file.MediaType, file.Size) {
+			live[targetKey(identity, file.ID)] = true
+		}
+		return nil
+	})
+	if err != nil {
+		return fmt.Errorf("looking up files: %w", err)
+	}
+	return nil
 }
 
 // findBy gives the ids of the records whose field has one of the values.

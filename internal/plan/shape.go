@@ -119,6 +119,11 @@ func columnOf(s *schema.Schema, o *schema.Object, f *schema.Field) column {
 			foreign := newPart(f.Column, kindForeign, definition, fmt.Sprintf("points to %s", target.Name))
 			c.foreign = &foreign
 		}
+	case f.Type.IsFile():
+		definition := "FOREIGN KEY (" + schema.QuoteIdent(f.Column) + ") REFERENCES " + schema.QuoteIdent(schema.PlatformSchema) + "." +
+			schema.QuoteIdent("file") + " (" + schema.QuoteIdent(schema.FieldID) + ")"
+		foreign := newPart(f.Column, kindForeign, definition, "points to a file")
+		c.foreign = &foreign
 	case f.System && (f.Identity == schema.FieldCreatedAt || f.Identity == schema.FieldUpdatedAt):
 		c.notNull, c.initial = true, "now()"
 	case f.System && f.Identity == schema.FieldVersion:
@@ -276,7 +281,7 @@ func indexesOf(o *schema.Object, f *schema.Field) []part {
 	case f.Storage() == schema.StorageTexts && f.Indexed:
 		// With a pending list a search right after writes reads all of the list.
 		return []part{newPart(owner, kindIndex, o.QualifiedTable()+" USING gin ("+name+") WITH (fastupdate=off)", "indexed")}
-	case f.Indexed || f.Type == schema.TypeRelation || f.Type == schema.TypeRecordID:
+	case f.Indexed || f.Type == schema.TypeRelation || f.Type == schema.TypeRecordID || f.Type.IsFile(): // the removal of what is pointed to looks for it
 		return []part{newPart(owner, kindIndex, o.QualifiedTable()+" ("+name+")", "indexed")}
 	}
 	return nil

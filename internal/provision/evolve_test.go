@@ -77,7 +77,7 @@ func (e *evolution) field(s *schema.Schema, o *schema.Object, fresh bool) *schem
 	types := []schema.TypeName{
 		schema.TypeText, schema.TypeLongText, schema.TypeInteger, schema.TypeDecimal, schema.TypeMoney, schema.TypePercent, schema.TypeBoolean,
 		schema.TypeDate, schema.TypeDateTime, schema.TypePicklist, schema.TypeMultiPicklist, schema.TypeEmail, schema.TypePhone, schema.TypeURL,
-		schema.TypeRelation, schema.TypeAutoNumber,
+		schema.TypeRelation, schema.TypeAutoNumber, schema.TypeFile, schema.TypeImage,
 	}
 	defaults := map[schema.TypeName]string{
 		schema.TypeText: `it's a "\default" :: (x)`, schema.TypeLongText: "two\nlines", schema.TypeInteger: "-42", schema.TypeDecimal: "-1.50", schema.TypeMoney: "1200",

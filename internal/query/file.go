@@ -49,6 +49,16 @@ func File(id, owner string) Statement {
 	}
 }
 
+// UsableFiles are the rows of those of the files that are written to their end; with an owner only that user's.
+func UsableFiles(ids []string, owner string) Statement {
+	var args expr.Args
+	return Statement{
+		SQL: `SELECT ` + fileColumn + ` FROM kontor.file AS f WHERE id = ANY (` + args.Add(ids) + `::text[]::uuid[]) AND sha256 IS NOT NULL` +
+			ownedBy(owner, &args),
+		Args: args.Values(),
+	}
+}
+
 // FileChunk is the part of a file that holds the byte at the place: where it begins, and its bytes.
 func FileChunk(id string, at int64) Statement {
 	var args expr.Args

@@ -1,12 +1,18 @@
 package rest_test
 
 import (
+	"context"
 	"crypto/sha256"
 	"encoding/hex"
 	"net/http"
 	"net/url"
 	"strings"
 	"testing"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/kontor-crm/kontor/internal/crm"
+	"github.com/kontor-crm/kontor/internal/schema"
 )
 
 // aPicture is a PNG of one point.
@@ -68,4 +74,52 @@ func TestAFileThatIsNotThereOrNotOnesOwnIsNotFound(t *testing.T) {
 	if files != 1 {
 		t.Errorf("%d files", files)
 	}
+}
+
+func TestAFieldHoldsAFileOrAnImage(t *testing.T) {
+	t.Parallel()
+	o := newOrganisation(t, func(s *schema.Schema) {
+		s.Objects[0].Fields = append(s.Objects[0].Fields, field("photo", schema.TypeImage, custom), field("contract", schema.TypeFile, custom))
+	})
+	u := o.signedIn(t)
+	put := func(content string) string {
+		return u.send("POST", "/api/v1/files?name=x", strings.NewReader(content)).is(http.StatusCreated).text("id")
+	}
+	photo, page := put(aPicture), put("<html>")
+	id := u.create("customer", map[string]any{"name": "A", "photo": photo, "contract": page})
+	record := u.get("/api/v1/records/customer/" + id + "?fields=photo,contract").object()
+	if record["photo"] != photo || record["contract"] != page {
+		t.Errorf("the record holds %v", record)
+	}
+	if items := u.get("/api/v1/records/customer?filter=" + url.QueryEscape("photo != null && contract == '"+page+"'")).items(); len(items) != 1 {
+		t.Errorf("found: %v", items)
+	}
+	const gone = "01890000-0000-7000-8000-000000000000"
+	large := put(aPicture + strings.Repeat("x", schema.MaxImageBytes))
+	unfinished := put(aPicture)
+	o.sql(t, `UPDATE kontor.file SET sha256 = NULL WHERE id = '`+unfinished+`'`)
+	for value, words := range map[any]string{page: "there is no image", gone: "there is no image", large: "there is no image", unfinished: "there is no image", "x": "UUID", 7: "the id of a file"} {
+		u.send("PATCH", "/api/v1/records/customer/"+id, map[string]any{"photo": value}).is(http.StatusUnprocessableEntity).names("photo", words)
+	}
+	u.send("POST", "/api/v1/records/customer", map[string]any{"name": "B", "contract": gone}).is(http.StatusUnprocessableEntity).names("contract", "there is no file")
+	u.imports("customer", mappingOf("customer", "", fields{{"field": "name", "column": "n"}, {"field": "photo", "column": "p"}}), "n,p\nC,"+photo+"\nD,"+page+"\n").
+		is(t, crm.Report{Created: 1, Failed: 1})
+	// What a record names stays.
+	if _, err := pgxExec(t, o, `DELETE FROM kontor.file WHERE id = '`+photo+`'`); err == nil {
+		t.Error("a file went although a record names it")
+	}
+	u.send("PATCH", "/api/v1/records/customer/"+id, map[string]any{"photo": nil, "contract": nil}).is(http.StatusOK)
+	if _, err := pgxExec(t, o, `DELETE FROM kontor.file WHERE id = '`+page+`'`); err != nil {
+		t.Errorf("a file that no record names: %v", err)
+	}
+}
+
+// pgxExec runs a statement in the tenant's database, which may fail.
+func pgxExec(t *testing.T, o *organisation, statement string) (int64, error) {
+	t.Helper()
+	c, err := pgx.Connect(t.Context(), o.database.URL())
+	must(t, err)
+	defer c.Close(context.WithoutCancel(t.Context()))
+	tag, err := c.Exec(t.Context(), statement)
+	return tag.RowsAffected(), err
 }

@@ -36,6 +36,8 @@ const (
 	TypeRating        TypeName = "rating"
 	TypeJSON          TypeName = "json"
 	TypeCurrency      TypeName = "currency"
+	TypeFile          TypeName = "file"
+	TypeImage         TypeName = "image"
 )
 
 // The types of system fields and of parts; no resource may name them.
@@ -123,7 +125,7 @@ type Problem struct {
 //	time                                                                string, as PostgreSQL writes it
 //	duration                                                            int64, its seconds
 //	multi_picklist, tags                                                []string
-//	relation, id, record_id                                             string, a UUID in lower case
+//	relation, id, record_id, file, image                                string, a UUID in lower case
 //	object_name                                                         string, the identity of the object
 //	json                                                                string, see CanonicalJSON
 //	address, person_name, geo, relation to several targets              none: their parts have values, see Compound
@@ -176,6 +178,8 @@ var types = map[TypeName]FieldType{
 	TypeDuration:      durationType{},
 	TypeRating:        ratingType{},
 	TypeJSON:          jsonType{},
+	TypeFile:          fileType{},
+	TypeImage:         imageType{},
 	TypeID:            idType{},
 	TypeTags:          tagsType{},
 	TypeCurrency:      currencyType{},
