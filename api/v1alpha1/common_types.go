@@ -170,6 +170,8 @@ const (
 // +kubebuilder:validation:XValidation:rule="!has(self.scale) || !(self.type in ['money', 'percent']) || self.scale <= 4",fieldPath=".scale",message="the scale of money and percent is at most 4"
 // +kubebuilder:validation:XValidation:rule="!has(self.scale) || self.type in ['decimal', 'money', 'percent']",fieldPath=".scale",message="only decimal, money and percent have a scale"
 // +kubebuilder:validation:XValidation:rule="!has(self.precision) || !has(self.scale) || self.scale <= self.precision",fieldPath=".scale",message="the scale is not larger than the precision"
+// +kubebuilder:validation:XValidation:rule="!has(self.onDelete) || (self.type == 'relation' && has(self.target))",fieldPath=".onDelete",message="only a relation with a target has an onDelete"
+// +kubebuilder:validation:XValidation:rule="!has(self.onDelete) || self.onDelete != 'clear' || !has(self.required) || !self.required",fieldPath=".onDelete",message="a required relation cannot be cleared"
 // +kubebuilder:validation:XValidation:rule="!has(self.pattern) || self.type == 'auto_number'",fieldPath=".pattern",message="only an auto_number has a pattern"
 // +kubebuilder:validation:XValidation:rule="!has(self.min) || self.type in ['integer', 'decimal', 'money', 'percent']",fieldPath=".min",message="only integer, decimal, money and percent have a min"
 // +kubebuilder:validation:XValidation:rule="!has(self.max) || self.type in ['integer', 'decimal', 'money', 'percent', 'rating']",fieldPath=".max",message="only integer, decimal, money, percent and rating have a max"
@@ -381,6 +383,14 @@ type FieldSpec struct {
 	// +kubebuilder:validation:MaxItems=20
 	Targets []Identity `json:"targets,omitempty"`
 
+	// onDelete says what becomes of the records that point to a record which is
+	// deleted: keep (they go on pointing to it, and restoring it mends all), refuse
+	// (it cannot be deleted while they are there), clear (they point to nothing
+	// any more) or delete (they are deleted with it). For a relation with a target;
+	// without it, keep.
+	// +optional
+	OnDelete OnDelete `json:"onDelete,omitempty"`
+
 	// sensitivity says how careful one must be with the values: public,
 	// internal, personal (tells something about a natural person) or sensitive.
 	// +optional
@@ -406,6 +416,22 @@ type Option struct {
 	// +kubebuilder:validation:items:MaxLength=48
 	When []string `json:"when,omitempty"`
 }
+
+// OnDelete says what becomes of the records that point to a record which is deleted.
+// +kubebuilder:validation:Enum=keep;refuse;clear;delete
+type OnDelete string
+
+// What becomes of them.
+const (
+	// OnDeleteKeep lets them point to it.
+	OnDeleteKeep OnDelete = "keep"
+	// OnDeleteRefuse keeps the record from being deleted.
+	OnDeleteRefuse OnDelete = "refuse"
+	// OnDeleteClear lets them point to nothing.
+	OnDeleteClear OnDelete = "clear"
+	// OnDeleteDelete deletes them with it.
+	OnDeleteDelete OnDelete = "delete"
+)
 
 // FieldReference names a field of an object.
 type FieldReference struct {

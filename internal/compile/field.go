@@ -99,6 +99,9 @@ func fieldOf(identity string, spec *crmv1.FieldSpec, source string) *schema.Fiel
 	if f.Type == schema.TypeRelation && len(f.Targets) == 0 {
 		f.Column += "_id"
 	}
+	if spec.OnDelete != crmv1.OnDeleteKeep { // which is what the schema means by nothing
+		f.OnDelete = schema.OnDelete(spec.OnDelete)
+	}
 	if spec.Default != nil && *spec.Default != "" { // an empty text is no value
 		f.Default = new(*spec.Default)
 	}
@@ -184,6 +187,7 @@ func misplaced(spec *crmv1.FieldSpec) []Problem {
 		{"options", len(spec.Options) > 0, []crmv1.FieldType{crmv1.FieldPicklist, crmv1.FieldMultiPicklist}, "only a picklist or multi_picklist has options"},
 		{"optionsFrom", spec.OptionsFrom != nil, []crmv1.FieldType{crmv1.FieldPicklist, crmv1.FieldMultiPicklist}, "only a picklist or multi_picklist has options"},
 		{"dependsOn", spec.DependsOn != "", []crmv1.FieldType{crmv1.FieldPicklist, crmv1.FieldMultiPicklist}, "only a picklist or multi_picklist depends on another"},
+		{"onDelete", spec.OnDelete != "", []crmv1.FieldType{crmv1.FieldRelation}, "only a relation with a target has an onDelete"},
 		{"pattern", spec.Pattern != "", []crmv1.FieldType{crmv1.FieldAutoNumber}, "only an auto_number has a pattern"},
 		{"target", spec.Target != "", []crmv1.FieldType{crmv1.FieldRelation}, "only a relation has a target"},
 		{"targets", len(spec.Targets) > 0, []crmv1.FieldType{crmv1.FieldRelation}, "only a relation has targets"},

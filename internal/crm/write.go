@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"maps"
+	"slices"
 	"strings"
 	"time"
 
@@ -38,6 +39,11 @@ func (r *Records) carryOut(ctx context.Context, tx Tx, at time.Time, writes ...*
 	if len(writes) == 0 {
 		return nil
 	}
+	more, err := r.consequences(ctx, tx, writes)
+	if err != nil {
+		return err
+	}
+	writes = append(slices.Clip(writes), more...)
 	statements := make([]query.Statement, 0, len(writes)+2)
 	changes := make([]query.Change, 0, len(writes))
 	checks := map[int][]query.Rule{} // by statement
@@ -63,7 +69,7 @@ func (r *Records) carryOut(ctx context.Context, tx Tx, at time.Time, writes ...*
 		}
 	}
 	var broken []fault.Violation
-	err := tx.Batch(ctx, statements, func(i int, row [][]byte) error {
+	err = tx.Batch(ctx, statements, func(i int, row [][]byte) error {
 		if i < len(writes) {
 			writes[i].row = cloneRow(row)
 		}

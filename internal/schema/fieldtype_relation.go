@@ -2,6 +2,7 @@ package schema
 
 import (
 	"errors"
+	"fmt"
 
 	"github.com/google/uuid"
 )
@@ -46,6 +47,15 @@ func (relationType) Check(f *Field) []Problem {
 	}
 	if f.Default != nil {
 		return []Problem{{Path: "default", Message: "a relation has no default"}}
+	}
+	switch f.OnDelete {
+	case OnDeleteKeep, OnDeleteRefuse, OnDeleteDelete:
+	case OnDeleteClear:
+		if f.Required {
+			return []Problem{{Path: "onDelete", Message: "a required relation cannot be cleared"}}
+		}
+	default:
+		return []Problem{{Path: "onDelete", Message: fmt.Sprintf("%q is not one of keep, refuse, clear, delete", f.OnDelete)}}
 	}
 	return nil
 }

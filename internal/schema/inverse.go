@@ -31,6 +31,26 @@ func (o *Object) Inverses() []Inverse {
 	return all
 }
 
+// Dependent is a relation whose records do not stay as they are when the record
+// that they point to is deleted.
+type Dependent struct {
+	Object   *Object
+	Relation *Field
+}
+
+// Dependents are the relations to an object that its deletions concern.
+func (s *Schema) Dependents(o *Object) []Dependent {
+	var found []Dependent
+	for _, other := range s.Objects {
+		for _, f := range other.Fields {
+			if f.Type == TypeRelation && f.Target == o.Identity && f.OnDelete != OnDeleteKeep {
+				found = append(found, Dependent{Object: other, Relation: f})
+			}
+		}
+	}
+	return found
+}
+
 // indexInverses gives each object the inverses of the relations that point to it.
 func (s *Schema) indexInverses() error {
 	for _, o := range s.Objects {

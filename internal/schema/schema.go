@@ -156,6 +156,8 @@ type Field struct {
 	// Targets are the identities of the objects that a relation points to which
 	// has several; Target is empty then.
 	Targets []string `json:"targets,omitempty"`
+	// OnDelete is what becomes of the record when the one that the relation points to is deleted; empty: it is kept.
+	OnDelete OnDelete `json:"onDelete,omitempty"`
 	// Inverse is what the target calls the records that point to it; empty: it has no word for them.
 	Inverse string `json:"inverse,omitempty"`
 	// Sensitivity is one of public, internal, personal, sensitive; empty is internal.
@@ -178,6 +180,17 @@ type Field struct {
 
 // IgnoresCase says whether values that differ in case only are the same key.
 func (f *Field) IgnoresCase() bool { return f.Type == TypeEmail }
+
+// OnDelete is what becomes of the records that point to a record which is deleted.
+type OnDelete string
+
+// What becomes of them.
+const (
+	OnDeleteKeep   OnDelete = ""
+	OnDeleteRefuse OnDelete = "refuse"
+	OnDeleteClear  OnDelete = "clear"
+	OnDeleteDelete OnDelete = "delete"
+)
 
 // Option is one choice of a picklist.
 type Option struct {
