@@ -101,7 +101,7 @@ func indexKey(f *schema.Field, descending bool) string {
 }
 
 func columnOf(s *schema.Schema, o *schema.Object, f *schema.Field) column {
-	c := column{field: f, name: f.Column, storage: f.Storage(), checks: checksOf(f), indexes: indexesOf(o, f)}
+	c := column{field: f, name: f.Column, storage: f.Storage(), checks: checksOf(f), indexes: indexesOf(s, o, f)}
 	switch {
 	case f.Type == schema.TypeID:
 		c.primary = true
@@ -261,7 +261,8 @@ func textArray(values []string) string {
 	return "ARRAY[" + strings.Join(quoted, ", ") + "]::text[]"
 }
 
-func indexesOf(o *schema.Object, f *schema.Field) []part {
+func indexesOf(s *schema.Schema, o *schema.Object, f *schema.Field) []part {
+	_, staged := s.PipelineOf(o, f) // boards and lists ask for the records of a stage
 	name, owner := schema.QuoteIdent(f.Column), o.Table+"_"+f.Column
 	switch {
 	case f.System && f.Identity == schema.FieldNumber:
@@ -281,7 +282,7 @@ func indexesOf(o *schema.Object, f *schema.Field) []part {
 	case f.Storage() == schema.StorageTexts && f.Indexed:
 		// With a pending list a search right after writes reads all of the list.
 		return []part{newPart(owner, kindIndex, o.QualifiedTable()+" USING gin ("+name+") WITH (fastupdate=off)", "indexed")}
-	case f.Indexed || f.Type == schema.TypeRelation || f.Type == schema.TypeRecordID || f.Type.IsFile(): // the removal of what is pointed to looks for it
+	case f.Indexed || staged || f.Type == schema.TypeRelation || f.Type == schema.TypeRecordID || f.Type.IsFile(): // the removal of what is pointed to looks for it
 		return []part{newPart(owner, kindIndex, o.QualifiedTable()+" ("+name+")", "indexed")}
 	}
 	return nil
