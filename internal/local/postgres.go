@@ -5,6 +5,7 @@ import (
 	"context"
 	"crypto/rand"
 	"fmt"
+	"maps"
 	"net"
 	"net/url"
 	"os"
@@ -29,6 +30,8 @@ type PostgresConfig struct {
 	BinDir string
 	// Port to listen on. 0: any free one.
 	Port int
+	// Settings are PostgreSQL's own, such as shared_buffers; they win over ours.
+	Settings map[string]string
 }
 
 // Postgres is a running PostgreSQL server with a superuser named postgres. It
@@ -73,7 +76,7 @@ func StartPostgres(ctx context.Context, config PostgresConfig) (*Postgres, error
 	}
 	server := &Postgres{Host: loopback, Port: config.Port, User: postgresSuperuser, Password: password}
 	run := func(port int) (err error) {
-		server.process, err = folder.run(ctx, programs, port, config.Durable)
+		server.process, err = folder.run(ctx, programs, port, config)
 		return err
 	}
 	if config.Port != 0 {
@@ -213,14 +216,15 @@ func (f *postgresFolder) initialise(ctx context.Context, programs postgresProgra
 }
 
 // run starts the server and waits until it takes connections.
-func (f *postgresFolder) run(ctx context.Context, programs postgresPrograms, port int, durable bool) (*process, error) {
+func (f *postgresFolder) run(ctx context.Context, programs postgresPrograms, port int, config PostgresConfig) (*process, error) {
 	settings := map[string]string{
 		"listen_addresses": loopback, "port": strconv.Itoa(port), "unix_socket_directories": f.socketDir(port),
 		"max_connections": "300", "shared_buffers": "64MB", "timezone": "UTC", "log_timezone": "UTC",
 	}
-	if !durable {
+	if !config.Durable {
 		settings["fsync"], settings["synchronous_commit"], settings["full_page_writes"] = "off", "off", "off"
 	}
+	maps.Copy(settings, config.Settings)
 	args := []string{"-D", f.data()}
 	for name, value := range settings {
 		args = append(args, "-c", name+"="+value)
