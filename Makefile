@@ -98,7 +98,18 @@ verify-charts: ## Run helm lint on the charts.
 
 ##@ Measure
 
+.PHONY: bench
+bench: bench-tenants bench-api ## Measure everything, each against a baseline that is measured in the same run.
+
 .PHONY: bench-tenants
 bench-tenants: setup bin/kube ## Print how fast tenants become Ready, against bare CREATE DATABASE.
 	@hack/patiently.sh "Measuring how fast tenants become Ready" \
 		go test -count=1 -timeout 30m -v -run '^$$' -bench Tenants -benchtime 1x ./test/bench/...
+
+# KONTOR_BENCH_ROWS (1000000), KONTOR_BENCH_ROUNDS (3) and KONTOR_BENCH_SECONDS (3)
+# make it shorter; KONTOR_BENCH_DIR keeps the records for the next run of the same
+# build, KONTOR_BENCH_PROFILE is a folder for CPU profiles of the servers.
+.PHONY: bench-api
+bench-api: build ## Print how fast the REST API is, against the same SQL behind the thinnest server.
+	@hack/patiently.sh "Measuring the REST API: making the records takes some minutes" \
+		go test -count=1 -timeout 120m -v -run '^$$' -bench API -benchtime 1x ./test/bench

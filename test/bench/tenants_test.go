@@ -5,6 +5,7 @@ package bench
 import (
 	"context"
 	"fmt"
+	"os"
 	"runtime"
 	"slices"
 	"strings"
@@ -27,7 +28,20 @@ import (
 	"github.com/kontor-crm/kontor/test/gen"
 )
 
-func TestMain(m *testing.M) { env.Main(m) }
+// TestMain also plays the servers that benchmarks start as children.
+func TestMain(m *testing.M) {
+	if text := os.Getenv(thinEnvironment); text != "" {
+		if err := serveThin(text); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			os.Exit(1)
+		}
+		return
+	}
+	if text := os.Getenv(profiledEnvironment); text != "" {
+		os.Exit(runProfiled(text))
+	}
+	env.Main(m)
+}
 
 const (
 	rounds     = 5
