@@ -29,6 +29,7 @@ type checker struct {
 	source    []rune
 	info      *ast.SourceInfo
 	fields    []Use
+	bodies    *bodies
 	problems  []fault.Violation
 }
 

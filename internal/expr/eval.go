@@ -45,6 +45,9 @@ func (v *evaluation) value(n node) any {
 		return v.field(n)
 	case related:
 		return v.related(n)
+	case computed:
+		v.records[n.body.self] = v.records[n.at]
+		return v.value(n.body.root)
 	case aggregate:
 		return v.aggregate(n)
 	case call:

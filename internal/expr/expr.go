@@ -57,6 +57,9 @@ const (
 	MaxRelations = 4
 	// MaxSubqueries is how often other records may be looked at for each record.
 	MaxSubqueries = 32
+	// MaxUnfolded is the greatest number of parts when those of the computed
+	// fields are counted in.
+	MaxUnfolded = 5000
 	// MaxNesting is how deep records may be gone through for each of other records.
 	MaxNesting = 3
 )
@@ -132,7 +135,7 @@ func compile(s *schema.Schema, o *schema.Object, text string, check checkFunc, l
 	if len(problems) > 0 {
 		return nil, malformed(problems)
 	}
-	c := &checker{schema: s, self: &row{object: o}, source: []rune(text), info: parsed.SourceInfo()}
+	c := &checker{schema: s, self: &row{object: o}, source: []rune(text), info: parsed.SourceInfo(), bodies: &bodies{done: map[*schema.Field]*body{}}}
 	for _, limit := range limits {
 		c.limits |= limit
 	}

@@ -36,6 +36,8 @@ func digitsOf(n node) digits {
 		return digitsOfField(n.field)
 	case related:
 		return digitsOf(n.value)
+	case computed:
+		return n.body.digits
 	case aggregate:
 		return digitsOfAggregate(n)
 	case minus:
@@ -147,6 +149,8 @@ func lengthOf(n node) int {
 		return schema.MaxTextLength // keys, codes and the like
 	case related:
 		return lengthOf(n.value)
+	case computed:
+		return n.body.length
 	case choice:
 		return max(lengthOf(n.then), lengthOf(n.otherwise))
 	case call:

@@ -147,7 +147,14 @@ func (c *checker) named(at int64, p place, name string) (node, *list) {
 			return whole{at: p, field: f}, nil
 		}
 		c.use(o, f)
-		return p.of(reading{row: p.row, field: f}), nil
+		if !f.Computed() {
+			return p.of(reading{row: p.row, field: f}), nil
+		}
+		n := c.compute(at, p.row, f)
+		if n == nil {
+			return nil, nil
+		}
+		return p.of(n), nil
 	}
 	inverse, ok := o.Inverse(name)
 	if !ok {

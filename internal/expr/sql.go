@@ -18,6 +18,12 @@ func (e *Expression) SQL(args *Args, c Context, alias string) string {
 	return w.value(e.root)
 }
 
+// Definition is the expression in SQL without arguments, for the definition of a
+// view: it asks the database's clock, and nobody is who asks.
+func (e *Expression) Definition(zone *time.Location, alias string) string {
+	return e.SQL(&Args{literal: true}, Context{Zone: zone}, alias)
+}
+
 // writer walks the tree and writes SQL. What it writes is parenthesised, a
 // column, a call, or a cast argument.
 type writer struct {
@@ -36,6 +42,9 @@ func (w *writer) value(n node) string {
 		return w.column(n)
 	case related:
 		return "(SELECT " + w.related(n.row, n.reference, func() string { return w.number(n.value) }) + ")"
+	case computed:
+		w.aliases[n.body.self] = w.aliases[n.at]
+		return w.number(n.body.root)
 	case aggregate:
 		return w.aggregate(n)
 	case comparison:
@@ -191,6 +200,9 @@ func (w *writer) branch(n node, kind schema.Kind) string {
 
 // number is a number to calculate with: bigint would overflow, and divide without a remainder.
 func (w *writer) number(n node) string {
+	if n.kind() != schema.KindNumber {
+		return w.value(n)
+	}
 	switch n := n.(type) {
 	case reading:
 		if isWhole(n) {

@@ -38,6 +38,12 @@ type (
 		row       *row
 		value     node
 	}
+	// computed is the value of a computed field of a record.
+	computed struct {
+		field *schema.Field
+		at    *row
+		body  *body
+	}
 	// aggregate is what some records that point to one come to together. The
 	// value is what is taken of each; nil for those that only count.
 	aggregate struct {
@@ -151,6 +157,7 @@ const (
 func (n literal) kind() schema.Kind    { return n.of }
 func (n reading) kind() schema.Kind    { return n.field.Kind() }
 func (n related) kind() schema.Kind    { return n.value.kind() }
+func (n computed) kind() schema.Kind   { return n.body.root.kind() }
 func (whole) kind() schema.Kind        { return schema.KindParts }
 func (comparison) kind() schema.Kind   { return schema.KindBoolean }
 func (presence) kind() schema.Kind     { return schema.KindBoolean }
@@ -186,6 +193,7 @@ func (n choice) kind() schema.Kind {
 func (n literal) nullable() bool   { return n.value == nil }
 func (n reading) nullable() bool   { return !AlwaysSet(n.field) }
 func (related) nullable() bool     { return true }
+func (n computed) nullable() bool  { return n.body.nullable }
 func (whole) nullable() bool       { return true }
 func (n aggregate) nullable() bool { return n.how >= least }
 func (comparison) nullable() bool  { return false }

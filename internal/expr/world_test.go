@@ -142,7 +142,7 @@ func fill(t *testing.T, connection *pgx.Conn, s *schema.Schema, w world) {
 	execute(t, connection, "CREATE SCHEMA crm")
 	for _, o := range s.Objects {
 		var columns, names, places []string
-		fields := o.AllFields()
+		fields := o.Leaves()
 		for i, f := range fields {
 			columns = append(columns, schema.QuoteIdent(f.Column)+" "+string(f.Storage()))
 			names = append(names, schema.QuoteIdent(f.Column))

@@ -79,8 +79,12 @@ func (f *Field) Together() [][]*Field {
 	return sets
 }
 
-// Leaves are the fields that hold the value: the parts, or the field itself.
+// Leaves are the fields that hold the value: the parts, or the field itself;
+// none for one that is computed.
 func (f *Field) Leaves() []*Field {
+	if f.Computed() {
+		return nil
+	}
 	if len(f.parts) > 0 {
 		return f.parts
 	}

@@ -38,6 +38,8 @@ const (
 	TypeCurrency      TypeName = "currency"
 	TypeFile          TypeName = "file"
 	TypeImage         TypeName = "image"
+	TypeFormula       TypeName = "formula"
+	TypeRollup        TypeName = "rollup"
 )
 
 // The types of system fields and of parts; no resource may name them.
@@ -81,9 +83,11 @@ type Storage string
 
 // The storages that need no modifier; numbers with digits are made by NumericStorage.
 const (
-	StorageText      Storage = "text"
-	StorageTexts     Storage = "text[]"
-	StorageBigInt    Storage = "bigint"
+	StorageText   Storage = "text"
+	StorageTexts  Storage = "text[]"
+	StorageBigInt Storage = "bigint"
+	// StorageNumber is a number of any digits; no column has it.
+	StorageNumber    Storage = "numeric"
 	StorageInteger   Storage = "integer"
 	StorageBoolean   Storage = "boolean"
 	StorageDate      Storage = "date"
@@ -128,6 +132,7 @@ type Problem struct {
 //	relation, id, record_id, file, image                                string, a UUID in lower case
 //	object_name                                                         string, the identity of the object
 //	json                                                                string, see CanonicalJSON
+//	formula, rollup                                                     none: they are computed, see Result
 //	address, person_name, geo, relation to several targets              none: their parts have values, see Compound
 //
 // An empty text is no value: it becomes nil.
@@ -180,6 +185,8 @@ var types = map[TypeName]FieldType{
 	TypeJSON:          jsonType{},
 	TypeFile:          fileType{},
 	TypeImage:         imageType{},
+	TypeFormula:       formulaType{},
+	TypeRollup:        rollupType{},
 	TypeID:            idType{},
 	TypeTags:          tagsType{},
 	TypeCurrency:      currencyType{},
@@ -194,9 +201,11 @@ func TypeOf(name TypeName) (FieldType, bool) {
 	return t, ok
 }
 
-// FieldType is the type of a field of a built schema; Build has seen to it that there is one.
+// FieldType is the type of a field's values, in a built schema; Build has seen to it that there is one.
 func (f *Field) FieldType() FieldType {
 	switch {
+	case f.Computed():
+		return types[f.Result().Type]
 	case f.Type == TypeRelation && len(f.Targets) > 0:
 		return polymorphicType{}
 	case f.Type == TypeAutoNumber && f.Pattern != "":
@@ -208,11 +217,22 @@ func (f *Field) FieldType() FieldType {
 // Kind is what an expression sees of the field.
 func (f *Field) Kind() Kind { return f.FieldType().Kind() }
 
-// Storage is the type of the field's column.
-func (f *Field) Storage() Storage { return f.FieldType().Storage(f) }
+// Storage is the type of the field's column; of a computed field, which has
+// none, a type that holds all of its values.
+func (f *Field) Storage() Storage {
+	if f.Computed() && f.Kind() == KindNumber {
+		return StorageNumber
+	}
+	return f.FieldType().Storage(f.Result())
+}
 
-// Rules hold for every value of the field that is not null.
-func (f *Field) Rules() []Rule { return f.FieldType().Rules(f) }
+// Rules hold for every value of the field that is not null. What is computed has none.
+func (f *Field) Rules() []Rule {
+	if f.Computed() {
+		return nil
+	}
+	return f.FieldType().Rules(f)
+}
 
 // Sortable says whether the values have an order by which records can be sorted and indexed.
 func (f *Field) Sortable() bool {
@@ -224,6 +244,9 @@ func (f *Field) Decode(value any) (any, error) {
 	if value == nil {
 		return nil, nil //nolint:nilnil // no value is a value here: null
 	}
+	if f.Computed() {
+		return nil, errComputed
+	}
 	return f.FieldType().Decode(f, value)
 }
 
@@ -231,6 +254,9 @@ func (f *Field) Decode(value any) (any, error) {
 func (f *Field) Parse(text string) (any, error) {
 	if text == "" {
 		return nil, nil //nolint:nilnil // no value is a value here: null
+	}
+	if f.Computed() {
+		return nil, errComputed
 	}
 	return f.FieldType().Parse(f, text)
 }
@@ -240,13 +266,16 @@ func (f *Field) AppendJSON(dst, text []byte) []byte {
 	if text == nil {
 		return append(dst, "null"...)
 	}
-	return f.FieldType().AppendJSON(dst, f, text)
+	return f.FieldType().AppendJSON(dst, f.Result(), text)
 }
 
 // CheckField finds what is wrong with a definition: its type's own demands and
 // its default. Paths are those of the resource, below the field.
 func CheckField(f *Field) []Problem {
 	t := f.FieldType()
+	if f.Computed() {
+		t = types[f.Type]
+	}
 	if t == nil || slices.Contains(innerTypes, f.Type) {
 		return []Problem{{Path: "type", Message: fmt.Sprintf("%q is not a field type", f.Type)}}
 	}

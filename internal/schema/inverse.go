@@ -51,6 +51,19 @@ func (s *Schema) Dependents(o *Object) []Dependent {
 	return found
 }
 
+// inverseNames are the names that relations give in the objects that they point to, by identity.
+func (s *Schema) inverseNames() map[string][]string {
+	names := map[string][]string{}
+	for _, o := range s.Objects {
+		for _, f := range o.Fields {
+			if f.Inverse != "" {
+				names[f.Target] = append(names[f.Target], f.Inverse)
+			}
+		}
+	}
+	return names
+}
+
 // indexInverses gives each object the inverses of the relations that point to it.
 func (s *Schema) indexInverses() error {
 	for _, o := range s.Objects {

@@ -160,6 +160,9 @@ type Field struct {
 	OnDelete OnDelete `json:"onDelete,omitempty"`
 	// Inverse is what the target calls the records that point to it; empty: it has no word for them.
 	Inverse string `json:"inverse,omitempty"`
+	// Formula and Rollup say how a field of those types is computed; nil for others.
+	Formula *Formula `json:"formula,omitempty"`
+	Rollup  *Rollup  `json:"rollup,omitempty"`
 	// Sensitivity is one of public, internal, personal, sensitive; empty is internal.
 	Sensitivity string `json:"sensitivity,omitempty"`
 	// Source is the resource that declares it ("CustomField tier"), or "standard".
@@ -168,6 +171,8 @@ type Field struct {
 	System bool `json:"-"`
 	// ReadOnly marks a field that no request may set.
 	ReadOnly bool `json:"-"`
+
+	result *Field // of a computed field of a built schema, see Result
 	// Parent is the field that this one is a part of, or nil.
 	Parent *Field `json:"-"`
 	// Beside is the field whose values this one holds in another form, or nil.
@@ -308,6 +313,7 @@ type IndexField struct {
 // stand twice, and on relations and pipelines that point to nothing; the
 // compiler sees to it that they do not, so a failure is a broken document.
 func Build(s *Schema) (*Schema, error) {
+	inverses := s.inverseNames()
 	s.byName = make(map[string]*Object, len(s.Objects))
 	s.byIdentity = make(map[string]*Object, len(s.Objects))
 	for _, o := range s.Objects {
@@ -315,7 +321,7 @@ func Build(s *Schema) (*Schema, error) {
 			return nil, fmt.Errorf("object %q stands twice", o.Name)
 		}
 		s.byName[o.Name], s.byIdentity[o.Identity] = o, o
-		if err := o.index(); err != nil {
+		if err := o.index(inverses[o.Identity]); err != nil {
 			return nil, fmt.Errorf("object %q: %w", o.Name, err)
 		}
 	}
@@ -338,6 +344,7 @@ func Build(s *Schema) (*Schema, error) {
 	if err := s.indexInverses(); err != nil {
 		return nil, err
 	}
+	s.resolveResults()
 	for _, p := range s.Pipelines {
 		o := s.byIdentity[p.Object]
 		if o == nil || o.byIdentity[p.Field] == nil {
@@ -466,9 +473,9 @@ func (o *Object) AllFields() []*Field {
 	return append(all, o.system[before:]...)
 }
 
-// Leaves are AllFields with the parts of a field in its place: each has a
-// column. They are what the database and its statements know. The caller does
-// not change the list.
+// Leaves are AllFields with the parts of a field in its place, and without what
+// is computed: each has a column. They are what the database and its statements
+// know. The caller does not change the list.
 func (o *Object) Leaves() []*Field { return o.leaves }
 
 // SystemFields are the fields that no resource declares, id and number first.
@@ -492,13 +499,17 @@ func (o *Object) QualifiedTable() string {
 	return QuoteIdent(RecordsSchema) + "." + QuoteIdent(o.Table)
 }
 
-func (o *Object) index() error {
+// index takes the names of the inverses too: no companion has one.
+func (o *Object) index(inverses []string) error {
 	o.system = systemFields(o)
 	o.byName = make(map[string]*Field, len(o.system)+len(o.Fields))
 	o.byIdentity = make(map[string]*Field, len(o.system)+len(o.Fields))
 	declared := make(map[string]bool, len(o.system)+len(o.Fields))
 	for _, f := range slices.Concat(o.system, o.Fields) {
 		declared[f.Name] = true
+	}
+	for _, name := range inverses {
+		declared[name] = true
 	}
 	for _, f := range o.Fields {
 		f.makeCompanion(func(name string) bool { return declared[name] })
@@ -515,6 +526,9 @@ func (o *Object) index() error {
 	o.leaves = nil
 	for _, f := range o.AllFields() {
 		f.makeParts()
+		if f.Computed() {
+			continue
+		}
 		if len(f.parts) == 0 {
 			o.leaves = append(o.leaves, f)
 			continue

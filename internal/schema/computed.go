@@ -1,0 +1,125 @@
+package schema
+
+import (
+	"cmp"
+	"errors"
+)
+
+// computed is what the types have in common whose values are computed whenever
+// they are asked for. Such a field has no column, and nobody sets it. What its
+// values look like is decided by Result.
+type computed struct{}
+
+func (computed) Kind() Kind             { return KindText }
+func (computed) Form() Form             { return Form{Type: "string"} }
+func (computed) Storage(*Field) Storage { return StorageText }
+func (computed) Rules(*Field) []Rule    { return nil }
+
+func (computed) Decode(*Field, any) (any, error)   { return nil, errComputed }
+func (computed) Parse(*Field, string) (any, error) { return nil, errComputed }
+
+var errComputed = errors.New("is computed and cannot be set")
+
+func (computed) AppendJSON(dst []byte, _ *Field, text []byte) []byte { return AppendString(dst, text) }
+
+// checkComputed refuses the settings of a stored value.
+func checkComputed(f *Field) []Problem {
+	var problems []Problem
+	for _, setting := range []struct {
+		path string
+		set  bool
+		why  string
+	}{
+		{"required", f.Required, "a computed field is never asked for"},
+		{"unique", f.Unique, "a computed field cannot be unique: its value is computed whenever it is asked for"},
+		{"indexed", f.Indexed, "a computed field cannot be indexed: its value is computed whenever it is asked for"},
+		{"default", f.Default != nil, "a computed field has no default"},
+		{"defaultExpression", f.DefaultExpression != "", "a computed field has no default"},
+		{"requiredWhen", f.RequiredWhen != "", "a computed field is never asked for"},
+		{"readOnlyWhen", f.ReadOnlyWhen != "", "a computed field can never be set"},
+	} {
+		if setting.set {
+			problems = append(problems, Problem{Path: setting.path, Message: setting.why})
+		}
+	}
+	return problems
+}
+
+// Computed says whether the value is computed whenever it is asked for.
+func (f *Field) Computed() bool { return f.Type == TypeFormula || f.Type == TypeRollup }
+
+// SetBySystem says whether no request may set the field.
+func (f *Field) SetBySystem() bool { return f.ReadOnly || f.Type == TypeAutoNumber || f.Computed() }
+
+// Result is a field with what the values of a computed one look like; that of another is the field itself.
+func (f *Field) Result() *Field {
+	switch {
+	case f.result != nil:
+		return f.result
+	case f.Type == TypeFormula && f.Formula != nil && types[f.Formula.Returns] != nil:
+		return &Field{Name: f.Name, Type: f.Formula.Returns, Scale: f.Scale}
+	}
+	return f
+}
+
+// resolveResults decides what the values of the computed fields look like.
+func (s *Schema) resolveResults() {
+	for _, o := range s.Objects {
+		for _, f := range o.Fields {
+			f.result = nil
+		}
+	}
+	for _, o := range s.Objects {
+		for _, f := range o.Fields {
+			if f.Computed() {
+				f.result = s.resultOf(o, f, map[*Field]bool{})
+			}
+		}
+	}
+}
+
+// resultOf follows roll-ups of roll-ups; those that go round in a circle count.
+func (s *Schema) resultOf(o *Object, f *Field, seen map[*Field]bool) *Field {
+	if f.Type != TypeRollup || f.Rollup == nil {
+		return f.Result()
+	}
+	counted := &Field{Name: f.Name, Type: TypeInteger}
+	inverse, ok := o.Inverse(f.Rollup.Inverse)
+	if !ok || f.Rollup.Function == RollupCount || seen[f] {
+		return counted
+	}
+	seen[f] = true
+	of, ok := inverse.Object.Field(f.Rollup.Field)
+	if !ok {
+		return counted
+	}
+	if of.Computed() {
+		of = s.resultOf(inverse.Object, of, seen)
+	}
+	result := &Field{Name: f.Name, Type: of.Type, Scale: of.Scale}
+	if f.Scale != nil {
+		result.Scale = f.Scale
+	}
+	switch of.Type { //nolint:exhaustive // the others keep their type
+	case TypeAutoNumber, TypeRating, TypeInteger:
+		result.Type = TypeInteger
+		if f.Rollup.Function == RollupAvg {
+			result.Type = TypeDecimal
+		}
+	}
+	return result
+}
+
+// ResultScale is the number of digits behind the point to which the numbers of a computed field are rounded.
+func (f *Field) ResultScale() int {
+	of := f.Result()
+	switch of.Type { //nolint:exhaustive // the others are whole numbers
+	case TypeDecimal:
+		return *cmp.Or(of.Scale, new(defaultDecimalScale))
+	case TypeMoney:
+		return *cmp.Or(of.Scale, new(MoneyScale))
+	case TypePercent:
+		return *cmp.Or(of.Scale, new(percentScale))
+	}
+	return 0
+}
