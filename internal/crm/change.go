@@ -48,8 +48,8 @@ func (r *Records) Create(ctx context.Context, object string, body map[string]any
 		if err := r.carryOut(ctx, tx, at, done); err != nil {
 			return err
 		}
-		created = done.result()
-		return nil
+		created, err = r.whole(ctx, tx, o, done.result())
+		return err
 	})
 	if err != nil {
 		return nil, err
@@ -134,15 +134,15 @@ func (r *Records) update(
 			return err
 		}
 		if len(changed) == 0 {
-			updated = before.record(id)
-			return nil
+			updated, err = r.whole(ctx, tx, o, before.record(id))
+			return err
 		}
 		done := &write{object: o, id: id, operation: operation, version: before.version, before: before.values, changed: changed}
 		if err := r.carryOut(ctx, tx, at, done); err != nil {
 			return err
 		}
-		updated = done.result()
-		return nil
+		updated, err = r.whole(ctx, tx, o, done.result())
+		return err
 	})
 	if err != nil {
 		return nil, err
@@ -174,6 +174,26 @@ func (r *Records) Delete(ctx context.Context, object, id string, match Match) er
 	})
 }
 
+// whole is a record with what is computed from other records, which a write does
+// not give back.
+func (r *Records) whole(ctx context.Context, tx Tx, o *schema.Object, record *Record) (*Record, error) {
+	if !r.Compiler.ComputesFromOthers(o) {
+		return record, nil
+	}
+	statement, err := r.Compiler.Get(r.access(), o, record.ID, nil)
+	if err != nil {
+		return nil, err
+	}
+	err = tx.Query(ctx, statement, func(row [][]byte) error {
+		record.JSON = query.EncodeRow(nil, statement.Columns, row)
+		return nil
+	})
+	if err != nil {
+		return nil, explainRead(err)
+	}
+	return record, nil
+}
+
 // mayGo refuses the deletion of who asks for it.
 func (r *Records) mayGo(o *schema.Object, id string) error {
 	if o.Identity == schema.ObjectUser && strings.EqualFold(id, r.Actor.Principal.UserID) { // ids may be written in upper case
@@ -202,8 +222,8 @@ func (r *Records) Restore(ctx context.Context, object, id string, match Match) (
 		if err := r.carryOut(ctx, tx, r.now(), done); err != nil {
 			return err
 		}
-		restored = done.result()
-		return nil
+		restored, err = r.whole(ctx, tx, o, done.result())
+		return err
 	})
 	if err != nil {
 		return nil, err

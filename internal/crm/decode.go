@@ -47,7 +47,9 @@ func decode(object *schema.Object, body map[string]any) *wish {
 			w.violations = append(w.violations, fault.Violation{
 				Path: shortened(name), Message: fmt.Sprintf("%s has no such field%s", object.Name, didYouMean(name, fieldNames(object))),
 			})
-		case f.ReadOnly || f.Type == schema.TypeAutoNumber:
+		case f.Computed():
+			w.refusef(f, "is computed and cannot be set")
+		case f.SetBySystem():
 			w.refusef(f, "is set by the system")
 		case len(f.Parts()) > 0:
 			w.decodeParts(f, value)

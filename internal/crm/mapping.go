@@ -176,7 +176,9 @@ func (f MappingField) resolve(s *schema.Schema, object *schema.Object, header []
 	switch {
 	case !ok:
 		refuse("field", "%s has no field %q%s", object.Name, shortened(f.Field), didYouMean(f.Field, fieldNames(object)))
-	case field.ReadOnly || field.Type == schema.TypeAutoNumber:
+	case field.Computed():
+		refuse("field", "%q is computed and cannot be set", f.Field)
+	case field.SetBySystem():
 		refuse("field", "%q is set by the system", f.Field)
 	}
 	if ok && len(field.Parts()) > 0 {
@@ -221,7 +223,7 @@ func (f MappingField) findLookup(
 		refuse("lookup", "%s has no field %q%s", target.Name, shortened(f.Lookup), didYouMean(f.Lookup, fieldNames(target)))
 		return nil, nil
 	}
-	if by.Kind() == schema.KindTexts || by.Kind() == schema.KindParts || by.Kind() == schema.KindJSON || by.Type == schema.TypeAutoNumber {
+	if by.Kind() == schema.KindTexts || by.Kind() == schema.KindParts || by.Kind() == schema.KindJSON || by.Type == schema.TypeAutoNumber || by.Computed() {
 		refuse("lookup", "records of %s cannot be looked up by %q, which is %s", target.Name, by.Name, by.Type)
 		return nil, nil
 	}

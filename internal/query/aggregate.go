@@ -119,8 +119,7 @@ func (c *Compiler) Aggregate(a Access, r AggregateRequest) (*Aggregate, error) {
 	if err != nil {
 		return nil, err
 	}
-	g := &grouping{compiler: c, access: a, selected: selectOwn(o, nil)}
-	g.selected.schema, g.selected.access = c.schema, a
+	g := &grouping{compiler: c, access: a, selected: c.selectOwn(a, o)}
 	if err := g.read(r); err != nil {
 		return nil, err
 	}
@@ -215,7 +214,7 @@ func (g *grouping) group(group Group, path string) error {
 	if !f.Sortable() {
 		return malformed(path+".field", "%q is %s and cannot be grouped by", group.Field, f.Type)
 	}
-	inner, shown := column(at.alias, f), f
+	inner, shown := g.selected.value(at, f, &g.args), f.Result()
 	name := strings.ReplaceAll(group.Field, ".", "_")
 	if group.By != "" {
 		if !slices.Contains(dateParts, group.By) {
@@ -254,14 +253,15 @@ func (g *grouping) value(value Value, path string) error {
 	if err != nil {
 		return err
 	}
-	of := column(at.alias, f)
 	refuse := func() error {
 		return malformed(path+".field", "%q is %s and has no %s", value.Field, f.Type, value.Function)
 	}
 	if !f.Sortable() && value.Function != "count" || len(f.Parts()) > 0 {
 		return refuse()
 	}
-	shown := f
+	one := g.selected.value(at, f, &g.args)
+	of := one
+	shown := f.Result()
 	switch value.Function {
 	case "count":
 		of, shown = "count("+of+")", &schema.Field{Type: schema.TypeInteger}
@@ -276,26 +276,27 @@ func (g *grouping) value(value Value, path string) error {
 		if f.Kind() != schema.KindNumber {
 			return refuse()
 		}
-		of, shown = sumOrAverage(value.Function, of, f)
+		of, shown = sumOrAverage(value.Function, of, shown)
 	default:
 		return g.unknown(value, path)
 	}
 	o := output{inner: of, path: path + ".field"}
 	// An amount means nothing without its currency.
-	if f.Type == schema.TypeMoney && !strings.HasPrefix(value.Function, "count") && !slices.Contains(g.currencies, at) {
+	isAmount := f.Result().Type == schema.TypeMoney && f.Type != schema.TypeRollup
+	if isAmount && !strings.HasPrefix(value.Function, "count") && !slices.Contains(g.currencies, at) {
 		if currency, ok := at.object.Field(schema.FieldCurrency); ok {
 			if _, err := g.access.field(at.object, currency.Name, path+".field"); err != nil {
 				return err
 			}
 			o.currency = true
-			o.inner += ", " + currencyOf("min", at, f, currency) + ", " + currencyOf("max", at, f, currency)
+			o.inner += ", " + currencyOf("min", at, one, currency) + ", " + currencyOf("max", at, one, currency)
 		}
 	}
 	return g.add(o, shown, value.Name, value.Function+"_"+strings.ReplaceAll(value.Field, ".", "_"), path)
 }
 
-func currencyOf(function string, at *place, f, currency *schema.Field) string {
-	return function + "(" + column(at.alias, currency) + ") FILTER (WHERE " + column(at.alias, f) + " IS NOT NULL)"
+func currencyOf(function string, at *place, amount string, currency *schema.Field) string {
+	return function + "(" + column(at.alias, currency) + ") FILTER (WHERE " + amount + " IS NOT NULL)"
 }
 
 // sumOrAverage is the figure in SQL and the field that it is shown as: exact, a text in JSON.

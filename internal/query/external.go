@@ -73,7 +73,7 @@ func (c *Compiler) GetExternal(a Access, object *schema.Object, id ExternalID, f
 	}
 	var args expr.Args
 	return Statement{
-		SQL: "SELECT " + strings.Join(selected.expressions, ", ") + selected.from() + " WHERE " + live(record) + " AND " + idOf(record) +
+		SQL: "SELECT " + selected.list(&args) + selected.from() + " WHERE " + live(record) + " AND " + idOf(record) +
 			" = (SELECT x.record_id FROM " + externalTable + " WHERE x.system = " + args.Add(id.System) + "::text AND x.object = " +
 			args.Add(object.Identity) + "::text AND x.external_id = " + args.Add(id.ID) + "::text)",
 		Args:    args.Values(),

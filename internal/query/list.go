@@ -192,11 +192,11 @@ func (c *Compiler) page(a Access, o *schema.Object, r ListRequest, limit int, se
 	for n, part := range split(keys, last) {
 		args := args.Clone()
 		statement := Statement{
-			SQL: "SELECT " + strings.Join(selected.expressions, ", ") + selected.from() + " WHERE " + where + part.where(&args) +
+			SQL: "SELECT " + selected.list(&args) + selected.from() + " WHERE " + where + part.where(&args) +
 				" ORDER BY " + order(part.keys) + " LIMIT " + strconv.Itoa(limit+1),
-			Args:    args.Values(),
 			Columns: selected.columns[:shown:shown],
 		}
+		statement.Args = args.Values()
 		if n > 0 {
 			list.Rest = &statement
 		} else {

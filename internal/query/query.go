@@ -24,6 +24,8 @@ type Compiler struct {
 	zone    *time.Location
 	// logic is what the model says in expressions, by object; it is read when it is needed first.
 	logic func() (map[string]*Logic, error)
+	// computed are the expressions of the computed fields, read when they are needed first.
+	computed func() map[*schema.Field]*expr.Expression
 }
 
 // New is a compiler for a schema. The sealer makes cursors, which are bound to
@@ -35,7 +37,8 @@ func New(s *schema.Schema, cursors *secret.Sealer, tenant string) *Compiler {
 	}
 	return &Compiler{
 		schema: s, cursors: cursors, tenant: tenant, zone: zone,
-		logic: sync.OnceValues(func() (map[string]*Logic, error) { return compileLogic(s) }),
+		computed: sync.OnceValue(func() map[*schema.Field]*expr.Expression { return compileComputed(s) }),
+		logic:    sync.OnceValues(func() (map[string]*Logic, error) { return compileLogic(s) }),
 	}
 }
 

@@ -1,7 +1,6 @@
 package query
 
 import (
-	"strings"
 	"time"
 
 	"github.com/kontor-crm/kontor/internal/expr"
@@ -23,10 +22,10 @@ func (c *Compiler) Rates(currencies []string, day time.Time) (Statement, bool) {
 		return Statement{}, false
 	}
 	id, _ := o.Field(schema.FieldID)
-	selected := selectOwn(o, []*schema.Field{currency, rate})
+	selected := c.selectOwn(Access{}, o, currency, rate)
 	var args expr.Args
 	return Statement{
-		SQL: "SELECT DISTINCT ON (" + column(record, currency) + ") " + strings.Join(selected.expressions, ", ") + selected.from() +
+		SQL: "SELECT DISTINCT ON (" + column(record, currency) + ") " + selected.list(&args) + selected.from() +
 			" WHERE " + column(record, currency) + " = ANY(" + args.Add(currencies) + "::text[]) AND " + column(record, from) + " <= " +
 			args.Add(day.Format(time.DateOnly)) + "::date AND " + live(record) +
 			" ORDER BY " + column(record, currency) + ", " + column(record, from) + " DESC, " + column(record, id) + " DESC",

@@ -30,7 +30,7 @@ func (c *Compiler) Get(a Access, object *schema.Object, id string, fields []stri
 	}
 	var args expr.Args
 	return Statement{
-		SQL:     "SELECT " + strings.Join(selected.expressions, ", ") + selected.from() + " WHERE " + byID(&args, id) + " AND " + live(record),
+		SQL:     "SELECT " + selected.list(&args) + selected.from() + " WHERE " + byID(&args, id) + " AND " + live(record),
 		Args:    args.Values(),
 		Columns: selected.columns,
 	}, nil
@@ -65,11 +65,11 @@ func (c *Compiler) lock(a Access, object *schema.Object, ids []string, state str
 	}
 	ids = slices.DeleteFunc(slices.Clone(ids), func(id string) bool { return checkID(object, id) != nil })
 	id, _ := object.Field(schema.FieldID)
-	selected := selectOwn(object, object.AllFields())
+	selected := c.selectWritten(a, object)
 	var args expr.Args
 	return Statement{
 		// A record's key never changes, so records that point to it may be written meanwhile.
-		SQL: "SELECT " + strings.Join(selected.expressions, ", ") + selected.from() + " WHERE " + column(record, id) + " = ANY(" + args.Add(ids) +
+		SQL: "SELECT " + selected.list(&args) + selected.from() + " WHERE " + column(record, id) + " = ANY(" + args.Add(ids) +
 			"::text[]::uuid[]) AND " + state + " ORDER BY " + column(record, id) + " FOR NO KEY UPDATE",
 		Args:    args.Values(),
 		Columns: selected.columns,
@@ -104,7 +104,7 @@ func (c *Compiler) Insert(a Access, object *schema.Object, id string, values Val
 		columns = append(columns, schema.QuoteIdent(set.name))
 		places = append(places, args.Add(set.value)+"::"+string(set.cast))
 	}
-	return returning(object, "INSERT INTO "+object.QualifiedTable()+" AS "+record+" ("+strings.Join(columns, ", ")+", "+
+	return c.returning(a, object, "INSERT INTO "+object.QualifiedTable()+" AS "+record+" ("+strings.Join(columns, ", ")+", "+
 		schema.QuoteIdent(schema.FieldVersion)+") VALUES ("+strings.Join(places, ", ")+", 1)", &args), nil
 }
 
@@ -124,7 +124,7 @@ func (c *Compiler) Update(a Access, object *schema.Object, id string, version in
 	for i := range columns {
 		sets = append(sets, columns[i]+" = "+places[i])
 	}
-	return c.change(object, id, version, live(record), sets, by, at, &args)
+	return c.change(a, object, id, version, live(record), sets, by, at, &args)
 }
 
 // Delete marks the live record that has this version as deleted and returns its row; no row as for Update.
@@ -134,7 +134,7 @@ func (c *Compiler) Delete(a Access, object *schema.Object, id string, version in
 	}
 	var args expr.Args
 	sets := []string{schema.QuoteIdent(schema.ColumnDeletedAt) + " = " + args.Add(moment(at)) + "::timestamptz"}
-	return c.change(object, id, version, live(record), sets, by, at, &args)
+	return c.change(a, object, id, version, live(record), sets, by, at, &args)
 }
 
 // Restore brings the deleted record that has this version back and returns its
@@ -144,12 +144,12 @@ func (c *Compiler) Restore(a Access, object *schema.Object, id string, version i
 		return Statement{}, err
 	}
 	var args expr.Args
-	return c.change(object, id, version, gone(record), []string{schema.QuoteIdent(schema.ColumnDeletedAt) + " = NULL"}, by, at, &args)
+	return c.change(a, object, id, version, gone(record), []string{schema.QuoteIdent(schema.ColumnDeletedAt) + " = NULL"}, by, at, &args)
 }
 
 // change is an UPDATE of one version of a record to the next.
 func (c *Compiler) change(
-	object *schema.Object, id string, version int64, state string, sets []string, by string, at time.Time, args *expr.Args,
+	a Access, object *schema.Object, id string, version int64, state string, sets []string, by string, at time.Time, args *expr.Args,
 ) (Statement, error) {
 	if err := checkID(object, id); err != nil {
 		return Statement{}, err
@@ -161,7 +161,7 @@ func (c *Compiler) change(
 		schema.QuoteIdent(schema.FieldUpdatedBy)+" = "+args.Add(orNull(by))+"::uuid",
 		schema.QuoteIdent(schema.ColumnSchemaRevision)+" = "+args.Add(c.schema.Revision)+"::bigint",
 	)
-	return returning(object, "UPDATE "+object.QualifiedTable()+" AS "+record+" SET "+strings.Join(sets, ", ")+" WHERE "+byID(args, id)+
+	return c.returning(a, object, "UPDATE "+object.QualifiedTable()+" AS "+record+" SET "+strings.Join(sets, ", ")+" WHERE "+byID(args, id)+
 		" AND "+record+"."+current+" = "+args.Add(version)+"::bigint AND "+state, args), nil
 }
 
@@ -187,7 +187,7 @@ func (c *Compiler) FindBy(a Access, object *schema.Object, field *schema.Field, 
 		}
 	}
 	id, _ := object.Field(schema.FieldID)
-	selected := selectOwn(object, []*schema.Field{id, field})
+	selected := c.selectOwn(a, object, id, field)
 	var args expr.Args
 	compared := column(record, field)
 	if field.IgnoresCase() {
@@ -201,7 +201,7 @@ func (c *Compiler) FindBy(a Access, object *schema.Object, field *schema.Field, 
 		list += "::" + cast + "[]"
 	}
 	return Statement{
-		SQL: "SELECT " + strings.Join(selected.expressions, ", ") + selected.from() + " WHERE " + compared + " = ANY(" + list +
+		SQL: "SELECT " + selected.list(&args) + selected.from() + " WHERE " + compared + " = ANY(" + list +
 			") AND " + live(record) + " ORDER BY " + column(record, id),
 		Args:    args.Values(),
 		Columns: selected.columns,
@@ -289,8 +289,10 @@ func checkID(object *schema.Object, id string) error {
 	return nil
 }
 
-// returning makes a write that gives the record as it is after it.
-func returning(object *schema.Object, sql string, args *expr.Args) Statement {
-	selected := selectOwn(object, object.AllFields())
-	return Statement{SQL: sql + " RETURNING " + strings.Join(selected.expressions, ", "), Args: args.Values(), Columns: selected.columns}
+// returning makes a write that gives the record as it is after it, but for what
+// is computed from other records: the write does not see what it does to those.
+func (c *Compiler) returning(a Access, object *schema.Object, sql string, args *expr.Args) Statement {
+	selected := c.selectWritten(a, object)
+	list := selected.list(args)
+	return Statement{SQL: sql + " RETURNING " + list, Args: args.Values(), Columns: selected.columns}
 }

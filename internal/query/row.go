@@ -69,11 +69,12 @@ func appendKey(dst []byte, name string) []byte {
 }
 
 // DecodeRow reads the fields of the object itself into Go values, as
-// schema.FieldType documents them. Every field of the columns has an entry.
+// schema.FieldType documents them. Every field of the columns has an entry, but
+// for those that are computed.
 func DecodeRow(columns []Column, row [][]byte) (Values, error) {
 	values := make(Values, len(columns))
 	for i, c := range columns {
-		if !c.own() {
+		if !c.own() || c.Field.Computed() {
 			continue
 		}
 		if row[i] == nil {

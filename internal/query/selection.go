@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/kontor-crm/kontor/internal/expr"
 	"github.com/kontor-crm/kontor/internal/schema"
 )
 
@@ -35,14 +36,14 @@ func (p *place) name(f *schema.Field) string {
 
 // selection is what a statement selects: columns, and the joins that they need.
 type selection struct {
-	schema *schema.Schema
-	access Access
-	root   *place
+	compiler *Compiler
+	access   Access
+	root     *place
 
 	columns []Column
-	// expressions are the columns in SQL, in the same order.
-	expressions []string
-	joins       []string
+	// places are where the values of the columns are, in the same order.
+	places []*place
+	joins  []string
 	// joined are the places by their path.
 	joined map[string]*place
 }
@@ -51,8 +52,7 @@ type selection struct {
 // relation that is expanded stands as an object where it is named first, and
 // carries the id of the related record. So does a field of which parts are named.
 func (c *Compiler) selectFields(a Access, o *schema.Object, names []string) (*selection, error) {
-	s := selectOwn(o, nil)
-	s.schema, s.access = c.schema, a
+	s := c.selectOwn(a, o)
 	if len(names) > maxFields {
 		return nil, malformed("fields", "at most %d fields can be asked for", maxFields)
 	}
@@ -60,7 +60,9 @@ func (c *Compiler) selectFields(a Access, o *schema.Object, names []string) (*se
 		return s, s.choose(s.root, names)
 	}
 	for _, f := range a.visible(o) {
-		s.add(s.root, f)
+		if c.mayCompute(a, f) {
+			s.add(s.root, f)
+		}
 	}
 	return s, nil
 }
@@ -74,8 +76,7 @@ func (c *Compiler) selectTable(a Access, o *schema.Object, names []string) (*sel
 	if len(names) > maxFields {
 		return nil, malformed("fields", "at most %d fields can be asked for", maxFields)
 	}
-	s := selectOwn(o, nil)
-	s.schema, s.access = c.schema, a
+	s := c.selectOwn(a, o)
 	for _, name := range names {
 		at, f, err := s.resolve(name, "fields")
 		if err != nil {
@@ -86,9 +87,20 @@ func (c *Compiler) selectTable(a Access, o *schema.Object, names []string) (*sel
 	return s, nil
 }
 
+// selectWritten selects what a write gives back: all but what is computed from other records.
+func (c *Compiler) selectWritten(a Access, o *schema.Object) *selection {
+	s := c.selectOwn(a, o)
+	for _, f := range o.AllFields() {
+		if e := c.computed()[f]; !f.Computed() || e != nil && !e.ReadsOthers() {
+			s.add(s.root, f)
+		}
+	}
+	return s
+}
+
 // selectOwn selects some of the object's own fields.
-func selectOwn(o *schema.Object, fields []*schema.Field) *selection {
-	s := &selection{root: &place{alias: record, object: o}, joined: map[string]*place{}}
+func (c *Compiler) selectOwn(a Access, o *schema.Object, fields ...*schema.Field) *selection {
+	s := &selection{compiler: c, access: a, root: &place{alias: record, object: o}, joined: map[string]*place{}}
 	for _, f := range fields {
 		s.add(s.root, f)
 	}
@@ -97,16 +109,36 @@ func selectOwn(o *schema.Object, fields []*schema.Field) *selection {
 
 // add selects a field, all of it when it has parts.
 func (s *selection) add(at *place, f *schema.Field) {
+	if f.Computed() {
+		s.addLeaf(at, f)
+	}
 	for _, leaf := range f.Leaves() {
 		s.addLeaf(at, leaf)
 	}
 }
 
-// addLeaf selects a field that has a column, and says which column of the row it is.
+// addLeaf selects a field that has one value, and says which column of the row it is.
 func (s *selection) addLeaf(at *place, f *schema.Field) int {
 	s.columns = append(s.columns, Column{Path: pathOf(at, f), Field: f})
-	s.expressions = append(s.expressions, column(at.alias, f))
+	s.places = append(s.places, at)
 	return len(s.columns) - 1
+}
+
+// list is what stands behind SELECT or RETURNING.
+func (s *selection) list(args *expr.Args) string {
+	expressions := make([]string, len(s.columns))
+	for i, c := range s.columns {
+		expressions[i] = s.value(s.places[i], c.Field, args)
+	}
+	return strings.Join(expressions, ", ")
+}
+
+// value is a field of a place in SQL.
+func (s *selection) value(at *place, f *schema.Field, args *expr.Args) string {
+	if e := s.compiler.computed()[f]; e != nil {
+		return e.SQL(args, s.compiler.Context(s.access), at.alias)
+	}
+	return column(at.alias, f)
 }
 
 // pathOf leads to the value in the JSON of the record.
@@ -139,7 +171,7 @@ func (s *selection) choose(at *place, names []string) error {
 			continue
 		}
 		done[head] = true
-		f, err := s.access.field(at.object, head, "fields")
+		f, err := s.field(at, head, "fields")
 		if err != nil {
 			return err
 		}
@@ -189,6 +221,16 @@ func (s *selection) chooseParts(at *place, f *schema.Field, names []string) erro
 	return nil
 }
 
+// field is the field of that name at a place. One that is computed from what may
+// not be seen is no field.
+func (s *selection) field(at *place, name, param string) (*schema.Field, error) {
+	f, err := s.access.field(at.object, name, param)
+	if err == nil && !s.compiler.mayCompute(s.access, f) {
+		return nil, malformed(param, "%q cannot be computed for you", at.name(f))
+	}
+	return f, err
+}
+
 // resolve finds the field that a name leads to, through relations and to parts.
 // param is where the request has the name.
 func (s *selection) resolve(name, param string) (*place, *schema.Field, error) {
@@ -196,7 +238,7 @@ func (s *selection) resolve(name, param string) (*place, *schema.Field, error) {
 	for {
 		head, rest, isPath := strings.Cut(name, ".")
 		if _, isPart := at.object.Field(name); isPart || !isPath {
-			f, err := s.access.field(at.object, name, param)
+			f, err := s.field(at, name, param)
 			return at, f, err
 		}
 		relation, err := s.access.field(at.object, head, param)
@@ -216,7 +258,7 @@ func (s *selection) join(at *place, relation *schema.Field, param string) (*plac
 	if joined, ok := s.joined[name]; ok {
 		return joined, nil
 	}
-	target, ok := s.schema.ObjectByIdentity(relation.Target)
+	target, ok := s.compiler.schema.ObjectByIdentity(relation.Target)
 	switch {
 	case !ok:
 		return nil, malformed(param, "%q is no relation and has no fields of its own", name)

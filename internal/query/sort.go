@@ -20,6 +20,8 @@ type sortKey struct {
 	nullable bool
 	// column is the place of the value in a row.
 	column int
+	// from has the value in SQL.
+	from *selection
 }
 
 // sortKeys reads the wanted order, ends it with the id, and selects the values
@@ -48,7 +50,7 @@ func (s *selection) sortKeys(names []string) ([]sortKey, error) {
 			return nil, malformed("sort", "%q stands twice", bare)
 		}
 		keys = append(keys, sortKey{
-			at: at, field: f, descending: descending, nullable: at != s.root || !expr.AlwaysSet(f), column: s.place(at, f),
+			at: at, field: f, descending: descending, nullable: at != s.root || !expr.AlwaysSet(f), column: s.place(at, f), from: s,
 		})
 	}
 	// Nothing is equal in its id: what stands behind it decides nothing.
@@ -56,12 +58,12 @@ func (s *selection) sortKeys(names []string) ([]sortKey, error) {
 		return keys[:i+1], nil
 	}
 	// In the direction of the field before, so that one index serves both, read forwards or backwards.
-	return append(keys, sortKey{at: s.root, field: id, descending: descending, column: s.place(s.root, id)}), nil
+	return append(keys, sortKey{at: s.root, field: id, descending: descending, column: s.place(s.root, id), from: s}), nil
 }
 
 // sorted is the value by which rows are ordered. A tenant's database compares
 // texts by code point.
-func (k sortKey) sorted() string { return column(k.at.alias, k.field) }
+func (k sortKey) sorted(args *expr.Args) string { return k.from.value(k.at, k.field, args) }
 
 // value is a value of the key as an argument.
 func (k sortKey) value(text string, args *expr.Args) string {
@@ -79,7 +81,12 @@ func (k sortKey) later() string {
 func order(keys []sortKey) string {
 	parts := make([]string, 0, len(keys))
 	for _, key := range keys {
-		part := key.sorted()
+		var part string
+		if key.field.Computed() { // not once more than for the row
+			part = strconv.Itoa(key.column + 1)
+		} else {
+			part = key.sorted(nil)
+		}
 		if key.descending {
 			part += " DESC"
 			if key.nullable {
@@ -106,18 +113,18 @@ type part struct {
 // with a value and those without are two statements: the first reads an index in
 // either direction and from any value on, and mostly it fills the page. Ascending
 // and from the start one statement does as well. Related records have no index in
-// the order of ours.
+// the order of ours, and what is computed has none.
 func split(keys []sortKey, last []*string) []part {
 	first := keys[0]
-	if !first.nullable || first.at.alias != record || last == nil && !first.descending {
+	if !first.nullable || first.at.alias != record || first.field.Computed() || last == nil && !first.descending {
 		return []part{{keys: keys, last: last}}
 	}
-	nulls := part{condition: first.sorted() + " IS NULL", keys: keys[1:]}
+	nulls := part{condition: first.sorted(nil) + " IS NULL", keys: keys[1:]}
 	if last != nil && last[0] == nil {
 		nulls.last = last[1:]
 		return []part{nulls}
 	}
-	values := part{condition: first.sorted() + " IS NOT NULL", keys: slices.Clone(keys), last: last}
+	values := part{condition: first.sorted(nil) + " IS NOT NULL", keys: slices.Clone(keys), last: last}
 	values.keys[0].nullable = false
 	return []part{values, nulls}
 }
@@ -148,20 +155,21 @@ func after(keys []sortKey, values []*string, args *expr.Args) string {
 	var ways []string
 	equal, bound := "", ""
 	for i, key := range keys {
+		sorted := key.sorted(args)
 		if values[i] != nil {
 			value := key.value(*values[i], args)
-			later := key.sorted() + key.later() + value
+			later := sorted + key.later() + value
 			if key.nullable {
-				later = "(" + later + " OR " + key.sorted() + " IS NULL)"
+				later = "(" + later + " OR " + sorted + " IS NULL)"
 			} else if i == 0 {
 				// It follows from the rest, and is what an index understands.
-				bound = key.sorted() + strings.TrimRight(key.later(), " ") + "= " + value + " AND "
+				bound = sorted + strings.TrimRight(key.later(), " ") + "= " + value + " AND "
 			}
 			ways = append(ways, "("+equal+later+")")
-			equal += key.sorted() + " = " + value + " AND "
+			equal += sorted + " = " + value + " AND "
 			continue
 		}
-		equal += key.sorted() + " IS NULL AND "
+		equal += sorted + " IS NULL AND "
 	}
 	return bound + "(" + strings.Join(ways, " OR ") + ")"
 }
@@ -176,7 +184,7 @@ func afterRow(keys []sortKey, values []*string, args *expr.Args) (string, bool) 
 	}
 	columns, placeholders := make([]string, len(keys)), make([]string, len(keys))
 	for i, key := range keys {
-		columns[i], placeholders[i] = key.sorted(), key.value(*values[i], args)
+		columns[i], placeholders[i] = key.sorted(args), key.value(*values[i], args)
 	}
 	return "(" + strings.Join(columns, ", ") + ")" + keys[0].later() + "(" + strings.Join(placeholders, ", ") + ")", true
 }

@@ -242,7 +242,7 @@ func describeRecord(d *apiDocument, s *schema.Schema, o *schema.Object) {
 	var required []string
 	for _, f := range o.AllFields() {
 		read[f.Name] = valueSchema(s, f, false)
-		if f.ReadOnly || f.Type == schema.TypeAutoNumber {
+		if f.SetBySystem() {
 			read[f.Name].ReadOnly = true
 			continue
 		}

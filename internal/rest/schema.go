@@ -51,6 +51,7 @@ type ruleDescription struct {
 type fieldDescription struct {
 	Name        string              `json:"name"`
 	Type        schema.TypeName     `json:"type"`
+	Returns     schema.TypeName     `json:"returns,omitempty"` // what the values of a computed field look like
 	Label       string              `json:"label"`
 	Description string              `json:"description,omitempty"`
 	Custom      bool                `json:"custom"`
@@ -205,9 +206,12 @@ func (d describer) object(o *schema.Object) objectDescription {
 func (d describer) field(f *schema.Field) fieldDescription {
 	described := fieldDescription{
 		Name: f.Name, Type: f.Type, Label: d.label(f.Label, f.Name), Description: d.label(f.Description, ""), Custom: f.Custom,
-		System: f.System, ReadOnly: f.ReadOnly || f.Type == schema.TypeAutoNumber, Required: f.Required, Unique: f.Unique,
+		System: f.System, ReadOnly: f.SetBySystem(), Required: f.Required, Unique: f.Unique,
 		Default: f.Default, Length: maxLength(f), Precision: f.Precision, Scale: f.Scale, Min: f.Min, Max: f.Max, Sensitivity: f.Sensitivity,
 		Pattern: f.Pattern, DefaultExpression: f.DefaultExpression, RequiredWhen: f.RequiredWhen, ReadOnlyWhen: f.ReadOnlyWhen, VisibleWhen: f.VisibleWhen,
+	}
+	if f.Computed() {
+		described.Returns = f.Result().Type
 	}
 	for _, option := range f.Options {
 		described.Options = append(described.Options, optionDescription{Key: option.Key, Label: d.label(option.Label, option.Key), When: option.When})
