@@ -76,7 +76,7 @@ type CommonStatus struct {
 type Label map[string]string
 
 // FieldType is the kind of value that a field holds.
-// +kubebuilder:validation:Enum=text;long_text;integer;decimal;money;percent;boolean;date;datetime;picklist;multi_picklist;email;phone;url;rich_text;time;duration;rating;json;currency;address;person_name;geo;relation;file;image;auto_number
+// +kubebuilder:validation:Enum=text;long_text;integer;decimal;money;percent;boolean;date;datetime;picklist;multi_picklist;email;phone;url;rich_text;time;duration;rating;json;currency;address;person_name;geo;relation;file;image;auto_number;formula;rollup
 type FieldType string
 
 // The types of fields.
@@ -135,6 +135,10 @@ const (
 	FieldRelation FieldType = "relation"
 	// FieldAutoNumber is a number that counts up by itself.
 	FieldAutoNumber FieldType = "auto_number"
+	// FieldFormula is computed by an expression whenever it is asked for.
+	FieldFormula FieldType = "formula"
+	// FieldRollup is computed from the records that point to one.
+	FieldRollup FieldType = "rollup"
 )
 
 // Sensitivity says how careful one must be with the values of a field.
@@ -168,7 +172,7 @@ const (
 // +kubebuilder:validation:XValidation:rule="!has(self.length) || self.length <= (self.type == 'phone' ? 50 : self.type == 'email' ? 254 : self.type == 'address' ? 1000 : self.type == 'url' ? 2000 : self.type == 'text' ? 4000 : 100000)",fieldPath=".length",message="the greatest length is 50 for phone, 254 for email, 1000 for address, 2000 for url, 4000 for text and 100000 for long_text, rich_text and json"
 // +kubebuilder:validation:XValidation:rule="!has(self.precision) || self.type == 'decimal'",fieldPath=".precision",message="only a decimal has a precision; money has 20 digits and percent 9, 4 of them behind the point"
 // +kubebuilder:validation:XValidation:rule="!has(self.scale) || !(self.type in ['money', 'percent']) || self.scale <= 4",fieldPath=".scale",message="the scale of money and percent is at most 4"
-// +kubebuilder:validation:XValidation:rule="!has(self.scale) || self.type in ['decimal', 'money', 'percent']",fieldPath=".scale",message="only decimal, money and percent have a scale"
+// +kubebuilder:validation:XValidation:rule="!has(self.scale) || self.type in ['decimal', 'money', 'percent', 'formula', 'rollup']",fieldPath=".scale",message="only decimal, money, percent and what is computed have a scale"
 // +kubebuilder:validation:XValidation:rule="!has(self.precision) || !has(self.scale) || self.scale <= self.precision",fieldPath=".scale",message="the scale is not larger than the precision"
 // +kubebuilder:validation:XValidation:rule="!has(self.onDelete) || (self.type == 'relation' && has(self.target))",fieldPath=".onDelete",message="only a relation with a target has an onDelete"
 // +kubebuilder:validation:XValidation:rule="!has(self.onDelete) || self.onDelete != 'clear' || !has(self.required) || !self.required",fieldPath=".onDelete",message="a required relation cannot be cleared"
@@ -181,6 +185,10 @@ const (
 // +kubebuilder:validation:XValidation:rule="!has(self.unique) || !self.unique || !(self.type in ['long_text', 'rich_text', 'json', 'boolean', 'multi_picklist', 'address', 'person_name', 'geo'])",fieldPath=".unique",message="a long_text, rich_text, json, boolean, multi_picklist and a value of parts cannot be unique"
 // +kubebuilder:validation:XValidation:rule="!has(self.indexed) || !self.indexed || !(self.type in ['long_text', 'rich_text', 'json', 'address', 'person_name', 'geo'])",fieldPath=".indexed",message="a long_text, rich_text, json and a value of parts cannot be indexed"
 // +kubebuilder:validation:XValidation:rule="!has(self.default) || !(self.type in ['relation', 'file', 'image', 'auto_number', 'json', 'address', 'person_name', 'geo'])",fieldPath=".default",message="a relation, file, image, auto_number, json and a value of parts have no default"
+// +kubebuilder:validation:XValidation:rule="self.type == 'relation' || !has(self.inverse)",fieldPath=".inverse",message="only a relation has an inverse"
+// +kubebuilder:validation:XValidation:rule="(self.type == 'formula') == has(self.formula)",fieldPath=".formula",message="a field of the type formula needs a formula, and no other has one"
+// +kubebuilder:validation:XValidation:rule="(self.type == 'rollup') == has(self.rollup)",fieldPath=".rollup",message="a field of the type rollup needs a rollup, and no other has one"
+// +kubebuilder:validation:XValidation:rule="!(self.type in ['formula', 'rollup']) || !((has(self.required) && self.required) || (has(self.unique) && self.unique) || (has(self.indexed) && self.indexed) || has(self.default))",message="a computed field is not required, unique or indexed and has no default: its value is computed whenever it is asked for"
 type FieldSpec struct {
 	// name is what the API calls the field: lower-case letters, digits and _,
 	// starting with a letter, at most 48 characters. It may change at any time;
@@ -195,8 +203,9 @@ type FieldSpec struct {
 	// datetime, picklist (one of the options), multi_picklist (any of the
 	// options), email, phone, url, rich_text, time, duration, rating, json,
 	// currency (a code of ISO 4217), address, person_name, geo, relation (one
-	// record of another object, or of the same), file, image or auto_number
-	// (counts up by itself).
+	// record of another object, or of the same), file, image, auto_number
+	// (counts up by itself), formula (computed by an expression) or rollup
+	// (computed from the records that point to one).
 	//
 	// A file is uploaded first and then named by its id. An image is a file that
 	// is a PNG, JPEG, WebP or GIF of at most 10 MiB.
@@ -391,11 +400,83 @@ type FieldSpec struct {
 	// +optional
 	OnDelete OnDelete `json:"onDelete,omitempty"`
 
+	// inverse is what the target calls the records that point to it: with
+	// target customer and inverse opportunities, an expression over a customer
+	// says opportunities.size(), and a rollup of customer names opportunities.
+	// It is no name of a field of the target, nor of another of its inverses.
+	// +optional
+	Inverse Name `json:"inverse,omitempty"`
+
+	// formula says how a field of the type formula is computed.
+	// +optional
+	Formula *FormulaSpec `json:"formula,omitempty"`
+
+	// rollup says how a field of the type rollup is computed.
+	// +optional
+	Rollup *RollupSpec `json:"rollup,omitempty"`
+
 	// sensitivity says how careful one must be with the values: public,
 	// internal, personal (tells something about a natural person) or sensitive.
 	// +optional
 	// +kubebuilder:default=internal
 	Sensitivity Sensitivity `json:"sensitivity,omitempty"`
+}
+
+// FormulaSpec says how a field is computed by an expression. The value is never
+// stored: it is right whenever it is asked for, and can be shown, filtered and
+// sorted by as any other. Nobody can set it.
+//
+//   - {key: weighted_amount, type: formula, formula: {expression: amount * probability / 100, returns: money}}
+type FormulaSpec struct {
+	// expression is CEL over the record: its fields by their API names
+	// (amount * probability / 100), those of related records
+	// (customer.industry), the records that point to it by the inverse of
+	// their relation (lines.map(l, l.price * l.quantity).sum()), today() and
+	// now() in the organisation's time zone, and functions of texts, numbers,
+	// dates and times. Without a value of its operands most of an expression
+	// has none. Formulas may use each other, but not in a circle. While a
+	// formula uses a field, that keeps its name and type.
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=4000
+	Expression string `json:"expression"`
+
+	// returns is the type of the value. Numbers are rounded, half away from
+	// zero: integer to a whole number, decimal, money and percent to the
+	// field's scale.
+	// +kubebuilder:validation:Enum=text;integer;decimal;money;percent;boolean;date;datetime
+	Returns FieldType `json:"returns"`
+}
+
+// RollupSpec says how a field is computed from the records that point to one.
+// The value is never stored: it is right whenever it is asked for, also right
+// after an import, and changes neither the version nor the time of change of
+// the record. Deleted records do not count.
+//
+//   - key: won_total
+//     type: rollup
+//     rollup: {inverse: opportunities, function: sum, field: amount, filter: stage == "won"}
+type RollupSpec struct {
+	// inverse is the name that a relation to this object gives the records
+	// that point to one (its inverse).
+	Inverse Name `json:"inverse"`
+
+	// function is what is made of them: count, sum, min, max or avg. A sum of
+	// no values is 0; min, max and avg of none have no value.
+	// +kubebuilder:validation:Enum=count;sum;min;max;avg
+	Function string `json:"function"`
+
+	// field is the API name of the field of those records whose values are
+	// taken: a number, or for min and max also a date or a moment. Amounts of
+	// several currencies are comparable in the one of the Tenant: amount_base.
+	// A count has none.
+	// +optional
+	Field Name `json:"field,omitempty"`
+
+	// filter is a condition in CEL over each of those records, as a formula
+	// of theirs would say it: stage == "won". Without it all are taken.
+	// +optional
+	// +kubebuilder:validation:MaxLength=4000
+	Filter string `json:"filter,omitempty"`
 }
 
 // Option is one choice of a picklist.

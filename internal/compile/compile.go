@@ -118,12 +118,18 @@ type compiler struct {
 	standard          []*schema.Object
 	standardPipelines []*crmv1.Pipeline
 
+	// leftOut are computed fields that cannot be computed and have no form that can.
+	leftOut map[fieldKey]bool
+
 	objects   []*unit[schema.Object]
 	fields    []*unit[placedField]
 	pipelines []*unit[schema.Pipeline]
 	rules     []*unit[schema.ValidationRule]
 	indexes   []*unit[schema.Index]
 }
+
+// fieldKey names a field by the identities of its object and of itself.
+type fieldKey struct{ object, field string }
 
 // placedField is a field and the object that has it.
 type placedField struct {

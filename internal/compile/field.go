@@ -91,6 +91,7 @@ func fieldOf(identity string, spec *crmv1.FieldSpec, source string) *schema.Fiel
 		Pattern:     spec.Pattern,
 		Target:      spec.Target,
 		Targets:     slices.Clone(spec.Targets),
+		Inverse:     spec.Inverse,
 		Source:      source,
 
 		DependsOn: spec.DependsOn, DefaultExpression: spec.DefaultExpression,
@@ -110,6 +111,14 @@ func fieldOf(identity string, spec *crmv1.FieldSpec, source string) *schema.Fiel
 	}
 	if spec.Scale != nil {
 		f.Scale = new(int(*spec.Scale))
+	}
+	if spec.Formula != nil {
+		f.Formula = &schema.Formula{Expression: spec.Formula.Expression, Returns: schema.TypeName(spec.Formula.Returns)}
+	}
+	if spec.Rollup != nil {
+		f.Rollup = &schema.Rollup{
+			Inverse: spec.Rollup.Inverse, Function: schema.RollupFunction(spec.Rollup.Function), Field: spec.Rollup.Field, Filter: spec.Rollup.Filter,
+		}
 	}
 	if spec.Sensitivity != crmv1.SensitivityInternal { // which is what the schema means by nothing
 		f.Sensitivity = string(spec.Sensitivity)
@@ -168,6 +177,14 @@ func checkInlineNames(at string, f *crmv1.Field) []Problem {
 // checkField finds what is wrong with a field's definition by itself, names apart.
 func checkField(at string, spec *crmv1.FieldSpec) []Problem {
 	problems := misplaced(spec)
+	if spec.Inverse != "" && len(spec.Targets) > 0 {
+		problems = append(problems, Problem{Path: "inverse", Message: "a relation to several targets has no inverse"})
+	}
+	if spec.Inverse != "" {
+		if problem := schema.CheckFieldName(spec.Inverse); problem != "" {
+			problems = append(problems, Problem{Path: "inverse", Message: problem})
+		}
+	}
 	problems = append(problems, schema.CheckField(fieldOf("field", spec, sourceStandard))...)
 	for i := range problems {
 		problems[i].Path = at + "." + problems[i].Path
@@ -193,7 +210,10 @@ func misplaced(spec *crmv1.FieldSpec) []Problem {
 		{"targets", len(spec.Targets) > 0, []crmv1.FieldType{crmv1.FieldRelation}, "only a relation has targets"},
 		{"length", spec.Length != 0, []crmv1.FieldType{crmv1.FieldText, crmv1.FieldLongText, crmv1.FieldEmail, crmv1.FieldPhone, crmv1.FieldURL, crmv1.FieldRichText, crmv1.FieldJSON, crmv1.FieldAddress}, "only text, long_text, rich_text, email, phone, url, json and address have a length"},
 		{"precision", spec.Precision != 0, []crmv1.FieldType{crmv1.FieldDecimal}, "only a decimal has a precision of its own; money has 20 digits and percent 9, 4 of them behind the point"},
-		{"scale", spec.Scale != nil, []crmv1.FieldType{crmv1.FieldDecimal, crmv1.FieldMoney, crmv1.FieldPercent}, "only decimal, money and percent have a scale"},
+		{"inverse", spec.Inverse != "", []crmv1.FieldType{crmv1.FieldRelation}, "only a relation has an inverse"},
+		{"formula", spec.Formula != nil, []crmv1.FieldType{crmv1.FieldFormula}, "only a field of the type formula has one"},
+		{"rollup", spec.Rollup != nil, []crmv1.FieldType{crmv1.FieldRollup}, "only a field of the type rollup has one"},
+		{"scale", spec.Scale != nil, scaledTypes, "only decimal, money, percent and what is computed have a scale"},
 		{"searchable", spec.Searchable != nil && *spec.Searchable, searchedTypes, "only text, long_text, rich_text, email, phone, url, address and person_name can be searched"},
 		{"min", spec.Min != "", numberTypes, "only integer, decimal, money and percent have a min"},
 		{"max", spec.Max != "", append(slices.Clip(numberTypes), crmv1.FieldRating), "only integer, decimal, money, percent and rating have a max"},
@@ -214,3 +234,5 @@ var searchedTypes = []crmv1.FieldType{
 }
 
 var numberTypes = []crmv1.FieldType{crmv1.FieldInteger, crmv1.FieldDecimal, crmv1.FieldMoney, crmv1.FieldPercent}
+
+var scaledTypes = []crmv1.FieldType{crmv1.FieldDecimal, crmv1.FieldMoney, crmv1.FieldPercent, crmv1.FieldFormula, crmv1.FieldRollup}

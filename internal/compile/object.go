@@ -111,6 +111,9 @@ func checkObject(o *crmv1.CustomObject) []Problem {
 
 // checkTitle refuses a title that is no single value.
 func checkTitle(f *crmv1.Field) []Problem {
+	if f.Type == crmv1.FieldFormula || f.Type == crmv1.FieldRollup {
+		return []Problem{{Path: "spec.titleField", Message: fmt.Sprintf("%q is computed; a title is a value that is stored, so that search finds it", f.Key)}}
+	}
 	t, ok := schema.TypeOf(schema.TypeName(f.Type))
 	if !ok || t.Kind() != schema.KindParts && len(f.Targets) == 0 {
 		return nil

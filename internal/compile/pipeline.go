@@ -218,6 +218,13 @@ func placePipeline(s *schema.Schema, p *schema.Pipeline, spec *crmv1.PipelineSpe
 				problems = append(problems, Problem{Path: fmt.Sprintf("spec.stages[%d].gate.required[%d]", i, j), Message: noField(o, name)})
 				continue
 			}
+			if f.Computed() {
+				problems = append(problems, Problem{
+					Path:    fmt.Sprintf("spec.stages[%d].gate.required[%d]", i, j),
+					Message: fmt.Sprintf("%q is computed; a gate asks for what people give, such as the fields that it is computed from", name),
+				})
+				continue
+			}
 			if !slices.Contains(p.Stages[i].Required, f.Identity) {
 				p.Stages[i].Required = append(p.Stages[i].Required, f.Identity)
 			}

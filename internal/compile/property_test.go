@@ -27,12 +27,19 @@ func randomInput(r *rand.Rand) Input {
 	objects := []string{"campaign", "fleet", "wagon", "car", "customer"}
 	word := func() string { return pick(r, "", "", "one", "two", "phone", "three", "std_phone") }
 	spec := func() crmv1.FieldSpec {
-		s := crmv1.FieldSpec{Name: word(), Type: pick(r, crmv1.FieldText, crmv1.FieldPicklist, crmv1.FieldPicklist, crmv1.FieldRelation, crmv1.FieldMoney)}
+		s := crmv1.FieldSpec{Name: word(), Type: pick(r, crmv1.FieldText, crmv1.FieldPicklist, crmv1.FieldPicklist, crmv1.FieldRelation, crmv1.FieldMoney, crmv1.FieldFormula, crmv1.FieldRollup)}
 		if s.Type == crmv1.FieldPicklist {
 			s.Options = pick(r, []crmv1.Option{{Key: "a"}, {Key: "b"}}, []crmv1.Option{{Key: "a"}}, nil)
 		}
 		if s.Type == crmv1.FieldRelation {
 			s.Target = pick(r, append(objects, "opportunity", "nothing")...)
+			s.Inverse = pick(r, "", "ones", "one", "twos")
+		}
+		if s.Type == crmv1.FieldFormula {
+			s.Formula = &crmv1.FormulaSpec{Expression: pick(r, "one", "two + 1", "phone", "ones.size()", "place.one", "number"), Returns: pick(r, crmv1.FieldText, crmv1.FieldDecimal)}
+		}
+		if s.Type == crmv1.FieldRollup {
+			s.Rollup = &crmv1.RollupSpec{Inverse: pick(r, "ones", "twos"), Function: pick(r, "count", "max"), Field: pick(r, "", "one", "number")}
 		}
 		return s
 	}

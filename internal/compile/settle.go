@@ -16,7 +16,7 @@ import (
 // refused form only ever gives way to the applied one, and the applied ones
 // agree with each other, so it ends.
 func (c *compiler) settle() {
-	for c.refuseDangling() || c.refuseClaims() || c.refuseBroken() {
+	for c.refuseDangling() || c.refuseClaims() || c.refuseUncomputable() || c.refuseBroken() {
 		continue
 	}
 	c.reportDangling()
@@ -130,7 +130,12 @@ type drafted struct {
 	identityPath, namePath string
 	// heldIdentity and heldName say that the applied field of this resource has them already.
 	heldIdentity, heldName bool
+	// applied is the applied field of this resource, or nil.
+	applied *schema.Field
 }
+
+// isNew says whether the form in play is one that can still be refused.
+func (f drafted) isNew() bool { return f.by != nil && f.by.given && !f.by.refused }
 
 // drafts puts the forms in play together: standard objects first, each group by
 // identity; declared fields first, then CustomFields by identity.
@@ -155,7 +160,7 @@ func (c *compiler) drafts() []*draft {
 		}
 		if u.isNew() {
 			for _, f := range leftovers(u) {
-				d.add(drafted{Field: f, by: &u.resource, heldIdentity: true, heldName: true})
+				d.add(drafted{Field: f, by: &u.resource, heldIdentity: true, heldName: true, applied: f})
 			}
 		}
 		drafts = append(drafts, d)
@@ -166,14 +171,15 @@ func (c *compiler) drafts() []*draft {
 		if form == nil || byIdentity[form.object] == nil {
 			continue
 		}
-		byIdentity[form.object].add(drafted{
-			Field: form.field, by: &u.resource,
-			identityPath: "metadata.name", namePath: namePath("spec", "metadata.name", form.field),
-			heldIdentity: u.applied != nil, heldName: u.applied != nil && u.applied.field.Name == form.field.Name,
-		})
+		f := drafted{Field: form.field, by: &u.resource, identityPath: "metadata.name", namePath: namePath("spec", "metadata.name", form.field)}
+		if u.applied != nil {
+			f.heldIdentity, f.heldName, f.applied = true, u.applied.field.Name == form.field.Name, u.applied.field
+		}
+		byIdentity[form.object].add(f)
 	}
 	c.nameStandard(drafts)
 	for _, d := range drafts {
+		d.fields = slices.DeleteFunc(d.fields, func(f drafted) bool { return c.leftOut[fieldKey{d.object.Identity, f.Identity}] })
 		d.object.Fields = make([]*schema.Field, 0, len(d.fields))
 		for _, f := range d.fields {
 			d.object.Fields = append(d.object.Fields, f.Field)
@@ -194,7 +200,7 @@ func inlineField(u *unit[schema.Object], i int, f *schema.Field) drafted {
 	if u.applied != nil {
 		for _, before := range u.applied.Fields {
 			if before.Identity == f.Identity {
-				d.heldIdentity, d.heldName = true, before.Name == f.Name
+				d.heldIdentity, d.heldName, d.applied = true, before.Name == f.Name, before
 			}
 		}
 	}
@@ -217,23 +223,45 @@ func (c *compiler) nameStandard(drafts []*draft) {
 			held[d.object.Name] = true
 		}
 	}
+	heldFields := heldNames(drafts)
 	for _, d := range drafts {
-		if d.unit != nil {
-			continue
+		if d.unit == nil {
+			d.object.Name = freeName(strings.TrimPrefix(d.object.Name, standardPrefix), held)
 		}
-		d.object.Name = freeName(strings.TrimPrefix(d.object.Name, standardPrefix), held)
-		heldFields := map[string]bool{}
 		for _, f := range d.fields {
-			if f.by != nil && f.heldName {
-				heldFields[f.Name] = true
+			if f.by != nil {
+				continue
 			}
-		}
-		for _, f := range d.fields {
-			if f.by == nil {
-				f.Name = freeName(strings.TrimPrefix(f.Name, standardPrefix), heldFields)
+			f.Name = freeName(strings.TrimPrefix(f.Name, standardPrefix), heldFields[d.object.Identity])
+			if f.Inverse != "" {
+				f.Inverse = freeName(strings.TrimPrefix(f.Inverse, standardPrefix), heldFields[f.Target])
 			}
 		}
 	}
+}
+
+// heldNames are the names of fields and lists that custom fields hold, by the object in which they do.
+func heldNames(drafts []*draft) map[string]map[string]bool {
+	held := map[string]map[string]bool{}
+	for _, d := range drafts {
+		held[d.object.Identity] = map[string]bool{}
+	}
+	for _, d := range drafts {
+		for _, f := range d.fields {
+			if f.by != nil && f.heldName {
+				held[d.object.Identity][f.Name] = true
+			}
+			if f.by != nil && f.holdsInverse() && held[f.Target] != nil {
+				held[f.Target][f.Inverse] = true
+			}
+		}
+	}
+	return held
+}
+
+// holdsInverse says whether the applied field of this resource has the inverse already.
+func (f drafted) holdsInverse() bool {
+	return f.Inverse != "" && f.applied != nil && f.applied.Inverse == f.Inverse && f.applied.Target == f.Target
 }
 
 func freeName(name string, held map[string]bool) string {
@@ -300,8 +328,9 @@ func (c *compiler) refuseClaims() bool {
 		}
 	}
 	objectClaims(drafts, by)
+	inverses := inverseClaims(drafts, by)
 	for _, d := range drafts {
-		fieldClaims(d, by)
+		fieldClaims(d, inverses[d.object.Identity], by)
 	}
 	tooMany := c.refuseTooMany(drafts, refused)
 	for r, problems := range refused {
@@ -337,11 +366,26 @@ func objectClaims(drafts []*draft, by refuser) {
 	losers(names, say)
 }
 
-func fieldClaims(d *draft, by refuser) {
-	var identities, names, columns []claim
+// inverseClaims are the names that relations claim in the objects that they point to.
+func inverseClaims(drafts []*draft, by refuser) map[string][]claim {
+	claims := map[string][]claim{}
+	for _, d := range drafts {
+		for _, f := range d.fields {
+			if f.Inverse != "" {
+				claims[f.Target] = append(claims[f.Target], claim{
+					word: f.Inverse, path: f.at() + ".inverse", by: f.by, held: f.holdsInverse(), refuse: by(f.by, f.isNew()),
+				})
+			}
+		}
+	}
+	return claims
+}
+
+func fieldClaims(d *draft, names []claim, by refuser) {
+	var identities, columns []claim
 	for _, f := range d.fields {
 		// What stands in one resource was compared there; an applied form cannot be refused.
-		refuse := by(f.by, f.by != nil && f.by.given && !f.by.refused)
+		refuse := by(f.by, f.isNew())
 		identities = append(identities, claim{word: f.Identity, path: f.identityPath, by: f.by, held: f.heldIdentity, refuse: refuse})
 		names = append(names, claim{word: f.Name, path: f.namePath, by: f.by, held: f.heldName, refuse: refuse})
 		if beside, ok := schema.CompanionName(f.Type, f.Name); ok {

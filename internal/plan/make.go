@@ -229,10 +229,13 @@ func (m *maker) markRebuild(o *schema.Object) {
 func (m *maker) planViews() {
 	wanted := map[string]bool{}
 	for _, o := range m.wanted.Objects {
-		v := viewOf(o)
+		v := viewOf(m.wanted, o)
 		wanted[v.name] = true
 		comment, exists := m.live.Views[v.name]
-		if exists && comment == v.comment && !m.rebuild[o.Identity] || m.broken[o.Identity] {
+		among := func(objects map[string]bool) bool {
+			return objects[o.Identity] || slices.ContainsFunc(v.reads, func(identity string) bool { return objects[identity] })
+		}
+		if exists && comment == v.comment && !among(m.rebuild) || among(m.broken) {
 			continue
 		}
 		drift := comment != v.comment && m.had[key("view", v.name, v.comment)]

@@ -14,7 +14,7 @@ func (t *tableMaker) appliedField(c *column) *schema.Field {
 		return nil
 	}
 	f, ok := t.applied.FieldByIdentity(c.field.Identity)
-	if !ok || f.Column != c.name {
+	if !ok || f.Column != c.name || f.Computed() {
 		return nil
 	}
 	return f

@@ -2,12 +2,14 @@ package plan
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"time"
 
 	"github.com/shopspring/decimal"
 
+	"github.com/kontor-crm/kontor/internal/expr"
 	"github.com/kontor-crm/kontor/internal/schema"
 )
 
@@ -48,6 +50,8 @@ type column struct {
 // view is a view in the schema bi.
 type view struct {
 	name, query, comment string
+	// reads are the identities of the other objects that it reads.
+	reads []string
 }
 
 // hiddenFields are the columns that the API does not show.
@@ -57,7 +61,7 @@ var hiddenFields = []*schema.Field{
 }
 
 func shapeOf(s *schema.Schema, o *schema.Object) *shape {
-	sh := &shape{object: o, view: viewOf(o)}
+	sh := &shape{object: o, view: viewOf(s, o)}
 	for _, f := range o.Leaves() {
 		sh.columns = append(sh.columns, columnOf(s, o, f))
 	}
@@ -330,7 +334,10 @@ func bare(expression string) string {
 	return strings.Trim(expression, "()'")
 }
 
-func viewOf(o *schema.Object) view {
+// viewOf is the view of an object: its columns by their API names, and what is
+// computed from them. A computed field of which its expression cannot be read is
+// left out; the compiler of the schema lets none through.
+func viewOf(s *schema.Schema, o *schema.Object) view {
 	var columns []string
 	taken := map[string]bool{}
 	for _, f := range o.AllFields() {
@@ -350,9 +357,30 @@ func viewOf(o *schema.Object) view {
 		}
 		columns = append(columns, schema.QuoteIdent(f.Column)+" AS "+schema.QuoteIdent(name))
 	}
-	query := "SELECT " + strings.Join(columns, ", ") + " FROM " + o.QualifiedTable() +
-		" WHERE " + schema.QuoteIdent(schema.ColumnDeletedAt) + " IS NULL"
-	return view{name: o.Name, query: query, comment: viewMark + shortHash(query)}
+	from, reads := o.QualifiedTable(), map[string]bool{}
+	for _, f := range o.Fields {
+		if !f.Computed() {
+			continue
+		}
+		if e, err := expr.CompileComputed(s, o, f); err == nil {
+			from = o.QualifiedTable() + " AS r"
+			columns = append(columns, e.Definition(zoneOf(s), "r")+" AS "+schema.QuoteIdent(f.Name))
+			for _, use := range e.Fields() {
+				reads[use.Object.Identity] = true
+			}
+		}
+	}
+	query := "SELECT " + strings.Join(columns, ", ") + " FROM " + from + " WHERE " + schema.QuoteIdent(schema.ColumnDeletedAt) + " IS NULL"
+	return view{name: o.Name, query: query, comment: viewMark + shortHash(query), reads: slices.Sorted(maps.Keys(reads))}
+}
+
+// zoneOf is the organisation's time zone.
+func zoneOf(s *schema.Schema) *time.Location {
+	zone, err := time.LoadLocation(s.Organisation.TimeZone)
+	if err != nil { // the compiler has refused it
+		return time.UTC
+	}
+	return zone
 }
 
 // viewMark starts the comments of the views that plans made.

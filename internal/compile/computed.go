@@ -1,0 +1,126 @@
+package compile
+
+import (
+	"errors"
+	"fmt"
+	"reflect"
+	"slices"
+
+	crmv1 "github.com/kontor-crm/kontor/api/v1alpha1"
+	"github.com/kontor-crm/kontor/internal/expr"
+	"github.com/kontor-crm/kontor/internal/fault"
+	"github.com/kontor-crm/kontor/internal/schema"
+)
+
+// refuseUncomputable refuses new forms of which a computed field cannot be
+// computed, and says whether there were any: first those that are wrong
+// themselves, then those that take away what a field is computed from. A
+// computed field that is left with neither is left out: it holds no data.
+func (c *compiler) refuseUncomputable() bool {
+	s, drafts := c.provisional()
+	if s == nil || !slices.ContainsFunc(drafts, func(d *draft) bool { return slices.ContainsFunc(d.object.Fields, (*schema.Field).Computed) }) {
+		return false
+	}
+	again := false
+	for _, d := range drafts {
+		for _, f := range d.fields {
+			if !f.Computed() {
+				continue
+			}
+			if _, err := expr.CompileComputed(s, d.object, f.Field); err != nil {
+				c.settleUncomputable(drafts, d, f, problemsAt(f.at(), err))
+				again = true
+			}
+		}
+		if again { // what was found of others may follow from this
+			return true
+		}
+	}
+	return false
+}
+
+// problemsAt puts the paths of an error about a field below the field's own.
+func problemsAt(at string, err error) []Problem {
+	found, ok := errors.AsType[*fault.Error](err)
+	if !ok || len(found.Violations) == 0 {
+		return []Problem{{Path: at, Message: err.Error()}}
+	}
+	problems := make([]Problem, 0, len(found.Violations))
+	for _, v := range found.Violations {
+		problems = append(problems, Problem{Path: at + "." + v.Path, Message: v.Message})
+	}
+	return problems
+}
+
+// settleUncomputable finds who has to give way over a field that cannot be computed.
+func (c *compiler) settleUncomputable(drafts []*draft, d *draft, f drafted, problems []Problem) {
+	unchanged := f.applied != nil && reflect.DeepEqual(f.applied.Formula, f.Formula) && reflect.DeepEqual(f.applied.Rollup, f.Rollup) && f.applied.Type == f.Type
+	if f.isNew() && !unchanged {
+		f.by.refuse(crmv1.ReasonInvalid, problems...)
+		return
+	}
+	if unchanged && c.refuseCulprits(drafts, d, f, problems) {
+		return
+	}
+	if c.leftOut == nil {
+		c.leftOut = map[fieldKey]bool{}
+	}
+	c.leftOut[fieldKey{d.object.Identity, f.Identity}] = true
+	if f.isNew() {
+		f.by.refuse(crmv1.ReasonInvalid, problems...)
+	}
+}
+
+// refuseCulprits refuses the new forms of fields that an applied field is
+// computed from, when they go by another name or are of another kind now.
+func (c *compiler) refuseCulprits(drafts []*draft, d *draft, f drafted, problems []Problem) bool {
+	o, ok := c.in.Applied.ObjectByIdentity(d.object.Identity)
+	if !ok {
+		return false
+	}
+	before, ok := o.FieldByIdentity(f.Identity)
+	if !ok {
+		return false
+	}
+	compiled, err := expr.CompileComputed(c.in.Applied, o, before)
+	if err != nil {
+		return false
+	}
+	found := false
+	for _, use := range compiled.Fields() {
+		for _, other := range drafts {
+			for _, used := range other.fields {
+				if other.object.Identity != use.Object.Identity || used.Identity != use.Field.Identity || !used.isNew() || used.by == f.by {
+					continue
+				}
+				if path := changedPart(use.Field, used.Field); path != "" {
+					found = true
+					used.by.refuse(crmv1.ReasonInUse, Problem{
+						Path:    used.at() + "." + path,
+						Message: fmt.Sprintf("%q of %s is computed from it, and would not be any more: %s", f.Name, d.object.Name, problems[0].Message),
+					})
+				}
+			}
+		}
+	}
+	return found
+}
+
+// changedPart is the path of what an expression over the field would feel.
+func changedPart(before, now *schema.Field) string {
+	switch {
+	case before.Name != now.Name:
+		return "name"
+	case before.Type != now.Type:
+		return "type"
+	case before.Target != now.Target:
+		return "target"
+	case before.Inverse != now.Inverse:
+		return "inverse"
+	case !reflect.DeepEqual(before.Formula, now.Formula):
+		return "formula"
+	case !reflect.DeepEqual(before.Rollup, now.Rollup):
+		return "rollup"
+	}
+	return ""
+}

@@ -1,0 +1,155 @@
+package compile
+
+import (
+	"strings"
+	"testing"
+
+	crmv1 "github.com/kontor-crm/kontor/api/v1alpha1"
+)
+
+// says fails unless the resource's verdict is of that reason and says the words at the path.
+func (r Result) says(t *testing.T, ref Ref, reason, path, words string) {
+	t.Helper()
+	verdict := r.Verdicts[ref]
+	for _, p := range verdict.Problems {
+		if verdict.Reason == reason && p.Path == path && strings.Contains(p.Message, words) {
+			return
+		}
+	}
+	t.Errorf("%s: says %s %v, not %q at %q", ref, verdict.Reason, verdict.Problems, words, path)
+}
+
+// isFine fails when something is wrong with the resource.
+func (r Result) isFine(t *testing.T, ref Ref) {
+	t.Helper()
+	if verdict := r.Verdicts[ref]; len(verdict.Problems) > 0 {
+		t.Errorf("%s: says %v", ref, verdict.Problems)
+	}
+}
+
+const (
+	fleets = `kind: CustomObject
+metadata: {name: fleet}
+spec:
+  fields:
+    - {key: plate, type: text}
+    - {key: customer, type: relation, target: customer, inverse: fleets}
+    - {key: price, type: money, scale: 2}
+    - {key: tax, type: formula, scale: 2, formula: {expression: price * 0.19, returns: money}}
+---
+`
+	totals = `kind: CustomField
+metadata: {name: fleet-total}
+spec: {object: customer, type: rollup, rollup: {inverse: fleets, function: sum, field: tax, filter: price > 0}}
+---
+`
+)
+
+func TestComputedFieldsAndInversesAreCompiled(t *testing.T) {
+	t.Parallel()
+	s := served(t, fleets+totals)
+	customer, _ := s.Object("customer")
+	inverse, ok := customer.Inverse("fleets")
+	if !ok || inverse.Object.Name != "fleet" || inverse.Relation.Name != "customer" {
+		t.Errorf("the inverse is %+v", inverse)
+	}
+	total, _ := customer.Field("fleet_total")
+	if !total.Computed() || total.Result().Type != "money" || total.ResultScale() != 2 || len(total.Columns()) != 0 {
+		t.Errorf("the roll-up is %+v of %+v", total, total.Result())
+	}
+}
+
+func TestAWrongComputedFieldIsToldWhere(t *testing.T) {
+	t.Parallel()
+	for _, wrong := range []struct{ documents, reason, path, words string }{
+		{field("f", `object: customer, type: formula, formula: {expression: "nam + 1", returns: text}`), crmv1.ReasonInvalid, "spec.formula.expression", `1:1: no field "nam" in customer; did you mean "name"?`},
+		{field("f", `object: customer, type: formula, formula: {expression: name, returns: money}`), crmv1.ReasonInvalid, "spec.formula.returns", "the formula returns money, which is a number, but the expression is a text"},
+		{field("f", `object: customer, type: formula, formula: {expression: name, returns: picklist}`), crmv1.ReasonInvalid, "spec.formula.returns", "a formula returns text, integer"},
+		{field("f", `object: customer, type: formula, formula: {expression: "f + 1", returns: integer}`), crmv1.ReasonInvalid, "spec.formula.expression", "in a circle: customer.f, customer.f"},
+		{field("f", `object: customer, type: formula`), crmv1.ReasonInvalid, "spec.formula", "needs an expression"},
+		{field("f", `object: customer, type: text, formula: {expression: name, returns: text}`), crmv1.ReasonInvalid, "spec.formula", "only a field of the type formula"},
+		{field("f", `object: customer, type: formula, required: true, unique: true, indexed: true, formula: {expression: name, returns: text}`), crmv1.ReasonInvalid, "spec.indexed", "cannot be indexed"},
+		{field("f", `object: customer, type: formula, scale: 9, formula: {expression: number, returns: money}`), crmv1.ReasonInvalid, "spec.scale", "of money must be from 0 to 4"},
+		{field("f", `object: customer, type: rollup, rollup: {inverse: nothing, function: count}`), crmv1.ReasonInvalid, "spec.rollup.inverse", `no relation to customer has the inverse "nothing"`},
+		{field("f", `object: customer, type: rollup, rollup: {inverse: nothing, function: sum}`), crmv1.ReasonInvalid, "spec.rollup.field", "the field is missing"},
+		{field("f", `object: customer, type: rollup, rollup: {inverse: nothing, function: mean}`), crmv1.ReasonInvalid, "spec.rollup.function", "count, sum, min, max or avg"},
+		{fleets + field("f", `object: customer, type: rollup, rollup: {inverse: fleets, function: sum, field: plate}`), crmv1.ReasonInvalid, "spec.rollup.field", "there is no sum of values of which each is a text"},
+		{fleets + field("f", `object: customer, type: rollup, rollup: {inverse: fleets, function: count, filter: "plat == null"}`), crmv1.ReasonInvalid, "spec.rollup.filter", `did you mean "plate"?`},
+		{field("f", `object: customer, type: relation, target: customer, inverse: name`), crmv1.ReasonNameConflict, "spec.inverse", `"name" is the API name of a standard field of "customer" already`},
+		{fleets + field("f", `object: customer, type: relation, target: customer, inverse: fleets`), crmv1.ReasonNameConflict, "spec.inverse", `"fleets" is the API name of CustomObject fleet already`},
+		{field("f", `object: customer, type: relation, target: customer, inverse: owner`), crmv1.ReasonInvalid, "spec.inverse", "is a system field"},
+		{field("f", `object: customer, type: text, inverse: fs`), crmv1.ReasonInvalid, "spec.inverse", "only a relation has an inverse"},
+	} {
+		result := Compile(read(t, wrong.documents))
+		result.says(t, Ref{KindField, "f"}, wrong.reason, wrong.path, wrong.words)
+		if customer, _ := result.Schema.Object("customer"); customer == nil {
+			t.Fatal("the schema is gone")
+		} else if _, ok := customer.Field("f"); ok {
+			t.Errorf("%s: it is in the schema", wrong.documents)
+		}
+	}
+}
+
+func TestCirclesAcrossObjectsAreRefused(t *testing.T) {
+	t.Parallel()
+	result := Compile(read(t, fleets+
+		field("worth", `object: customer, type: rollup, rollup: {inverse: fleets, function: sum, field: part}`)+
+		field("part", `object: fleet, type: formula, formula: {expression: price / customer.worth, returns: decimal}`)))
+	result.says(t, Ref{KindField, "worth"}, crmv1.ReasonInvalid, "spec.rollup.field", "in a circle: customer.worth, fleet.part, customer.worth")
+}
+
+func TestWhatAComputedFieldIsComputedFromKeepsItsName(t *testing.T) {
+	t.Parallel()
+	before := fleets + totals + field("grade", `object: customer, type: text`) +
+		field("shown", `object: customer, type: formula, formula: {expression: grade + name, returns: text}`)
+	applied := served(t, before)
+	in := read(t, strings.ReplaceAll(before, "object: customer, type: text", "object: customer, name: level, type: text"))
+	in.Applied = applied
+	result := Compile(in)
+	result.says(t, Ref{KindField, "grade"}, crmv1.ReasonInUse, "spec.name", `"shown" of customer is computed from it`)
+	result.isFine(t, Ref{KindField, "shown"})
+	customer, _ := result.Schema.Object("customer")
+	if _, ok := customer.Field("grade"); !ok {
+		t.Error("the field has another name")
+	}
+
+	in = read(t, strings.ReplaceAll(strings.ReplaceAll(before, "object: customer, type: text", "object: customer, name: level, type: text"), "grade + name", "level + name"))
+	in.Applied = applied
+	result = Compile(in)
+	result.isFine(t, Ref{KindField, "grade"})
+	result.isFine(t, Ref{KindField, "shown"})
+
+	in = read(t, strings.ReplaceAll(before, "inverse: fleets}", "inverse: cars}"))
+	in.Applied = applied
+	result = Compile(in)
+	result.says(t, Ref{KindObject, "fleet"}, crmv1.ReasonInUse, "spec.fields[1].inverse", `"fleet_total" of customer is computed from it`)
+}
+
+func TestAComputedFieldThatGoesWrongGoesOnInItsAppliedForm(t *testing.T) {
+	t.Parallel()
+	applied := served(t, fleets+totals)
+	in := read(t, fleets+strings.ReplaceAll(totals, "price > 0", "prize > 0"))
+	in.Applied = applied
+	result := Compile(in)
+	result.says(t, Ref{KindField, "fleet-total"}, crmv1.ReasonInvalid, "spec.rollup.filter", `did you mean "price"?`)
+	if !result.Verdicts[Ref{KindField, "fleet-total"}].Kept {
+		t.Error("it is not kept")
+	}
+	customer, _ := result.Schema.Object("customer")
+	if f, ok := customer.Field("fleet_total"); !ok || f.Rollup.Filter != "price > 0" {
+		t.Errorf("it is %+v", f)
+	}
+}
+
+func TestComputedFieldsAreNoGatesTitlesOrKeysOfIndexes(t *testing.T) {
+	t.Parallel()
+	formula := field("f", `object: opportunity, type: formula, formula: {expression: name, returns: text}`)
+	result := Compile(read(t, formula+
+		pipeline("sales", `object: opportunity, field: stage, stages: [{key: open}, {key: won, kind: won, gate: {required: [f]}}]`)+
+		objectIndex("x", `object: opportunity, fields: [{field: f}]`)+
+		object("o", `titleField: f, fields: [{key: f, type: formula, formula: {expression: string(number), returns: text}}]`)))
+	result.isFine(t, Ref{KindField, "f"})
+	result.says(t, Ref{KindPipeline, "sales"}, crmv1.ReasonInvalid, "spec.stages[1].gate.required[0]", `"f" is computed`)
+	result.says(t, Ref{KindIndex, "x"}, crmv1.ReasonInvalid, "spec.fields[0].field", `"f" is computed`)
+	result.says(t, Ref{KindObject, "o"}, crmv1.ReasonInvalid, "spec.titleField", `"f" is computed`)
+}
