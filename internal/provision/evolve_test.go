@@ -78,10 +78,13 @@ func (e *evolution) field(s *schema.Schema, o *schema.Object, fresh bool) *schem
 		schema.TypeText, schema.TypeLongText, schema.TypeInteger, schema.TypeDecimal, schema.TypeMoney, schema.TypePercent, schema.TypeBoolean,
 		schema.TypeDate, schema.TypeDateTime, schema.TypePicklist, schema.TypeMultiPicklist, schema.TypeEmail, schema.TypePhone, schema.TypeURL,
 		schema.TypeRelation, schema.TypeAutoNumber, schema.TypeFile, schema.TypeImage,
+		schema.TypeRichText, schema.TypeTime, schema.TypeDuration, schema.TypeRating, schema.TypeJSON,
+		schema.TypeCurrency, schema.TypeAddress, schema.TypePersonName, schema.TypeGeo,
 	}
 	defaults := map[schema.TypeName]string{
 		schema.TypeText: `it's a "\default" :: (x)`, schema.TypeLongText: "two\nlines", schema.TypeInteger: "-42", schema.TypeDecimal: "-1.50", schema.TypeMoney: "1200",
 		schema.TypePercent: "12.5", schema.TypeBoolean: "yes", schema.TypeDate: "2026-02-28", schema.TypeDateTime: "2026-02-28T10:00:00.5+02:00",
+		schema.TypeRichText: "# It's\n*this*", schema.TypeTime: "08:30", schema.TypeDuration: "PT1H30M", schema.TypeRating: "3", schema.TypeCurrency: "EUR",
 		schema.TypePicklist: "a", schema.TypeMultiPicklist: "a;b", schema.TypeEmail: "a@b", schema.TypePhone: "+49 30 1", schema.TypeURL: "https://x.test/'",
 	}
 	identity := e.name("field")
@@ -91,8 +94,12 @@ func (e *evolution) field(s *schema.Schema, o *schema.Object, fresh bool) *schem
 	f := &schema.Field{Identity: identity, Name: schema.APIName(identity), Column: "x_" + identity, Type: types[e.IntN(len(types))], Custom: true, Source: "CustomField " + identity}
 	switch f.Type { //nolint:exhaustive // the others need nothing
 	case schema.TypeRelation:
-		f.Column += "_id"
 		f.Target = s.Objects[e.IntN(len(s.Objects))].Identity
+		if e.IntN(3) == 0 {
+			f.Target, f.Targets = "", []string{f.Target}
+			break
+		}
+		f.Column += "_id"
 	case schema.TypePicklist, schema.TypeMultiPicklist:
 		f.Options = []schema.Option{{Key: "b"}, {Key: "a"}}
 	case schema.TypeDecimal:
@@ -106,11 +113,21 @@ func (e *evolution) field(s *schema.Schema, o *schema.Object, fresh bool) *schem
 		f.Default = &text
 		f.Required = e.IntN(2) == 0
 	} else {
-		f.Unique = e.IntN(3) == 0 && f.Type != schema.TypeLongText && f.Type != schema.TypeMultiPicklist && f.Type != schema.TypeBoolean
+		f.Unique = e.IntN(3) == 0 && canBeUnique(f)
 		f.Required = fresh && f.Type != schema.TypeAutoNumber && e.IntN(4) == 0 && o.Custom
 	}
-	f.Indexed = e.IntN(3) == 0 && f.Type != schema.TypeLongText
+	f.Indexed = e.IntN(3) == 0 && canBeIndexed(f)
 	return f
+}
+
+func canBeUnique(f *schema.Field) bool {
+	return canBeIndexed(f) && f.Type != schema.TypeMultiPicklist && f.Type != schema.TypeBoolean
+}
+
+func canBeIndexed(f *schema.Field) bool {
+	one := *f
+	one.Indexed, one.Default, one.Unique = true, nil, false
+	return len(schema.CheckField(&one)) == 0
 }
 
 // change widens or renames a field.
@@ -123,7 +140,7 @@ func (e *evolution) change(f *schema.Field) {
 	case 2:
 		f.Required = false
 	case 3:
-		f.Unique, f.Indexed = false, !f.Indexed && f.Type != schema.TypeLongText
+		f.Unique, f.Indexed = false, !f.Indexed && canBeIndexed(f)
 	case 4:
 		f.Min, f.Max = "", ""
 	case 5:
