@@ -88,12 +88,12 @@ func day(text string) time.Time {
 	return at
 }
 
-// values are those of one record by field name. The name "deleted" says that it is.
+// values are those of one record by the path of the field. The name "deleted" says that it is.
 type values map[string]any
 
-// record is a Record by field name.
+// record is a Record by the paths of fields.
 func record(v values) expr.Record {
-	return func(f *schema.Field) any { return v[f.Name] }
+	return func(f *schema.Field) any { return v[f.Path()] }
 }
 
 // world is the records of each object, in order; an expr.Related.
@@ -156,7 +156,7 @@ func fill(t *testing.T, connection *pgx.Conn, s *schema.Schema, w world) {
 				row[0] = "2026-01-01"
 			}
 			for _, f := range fields {
-				row = append(row, stored(v[f.Name]))
+				row = append(row, stored(v[f.Path()]))
 			}
 			execute(t, connection, insert, row...)
 		}
