@@ -153,8 +153,9 @@ func (c *checker) asString(arg ast.Expr) node {
 		return call{of: idAsText, operands: []node{of}}
 	case schema.KindTime:
 		return c.refuse(arg.ID(), "a time is not written as a text; string(date(…)) writes its day")
+	default:
+		return c.refuse(arg.ID(), "%s is not written as a text", kindWords[of.kind()])
 	}
-	return c.refuse(arg.ID(), "%s is not written as a text", kindWords[of.kind()])
 }
 
 // extreme checks min and max, of two values or more.

@@ -298,6 +298,7 @@ func (v *evaluation) field(n reading) any {
 			}
 			return texts
 		}
+	case schema.KindParts: // its parts have values
 	}
 	if value != nil {
 		v.fail(fmt.Errorf("field %q holds a %T, which is not %s", f.Path(), value, kindWords[f.Kind()]))

@@ -30,8 +30,10 @@ func TestGoAndSQLGiveTheSameAnswerOnEveryTypeOfField(t *testing.T) {
 	t.Parallel()
 	s, o := shops(t)
 	records := []values{
-		{"opens": "08:30:00", "closes": "17:00:00.5", "took": int64(5400), "stars": int64(5), "meta": `{"a": 1}`, "seat.city": "Berlin", "seat.latitude": number("52.5"),
-			"seat.longitude": number("13.4"), "notes": "# A", "coin": "EUR", "call": "030 1", "call_e164": "+49301", "about.object": "user", "about.id": someUser},
+		{
+			"opens": "08:30:00", "closes": "17:00:00.5", "took": int64(5400), "stars": int64(5), "meta": `{"a": 1}`, "seat.city": "Berlin", "seat.latitude": number("52.5"),
+			"seat.longitude": number("13.4"), "notes": "# A", "coin": "EUR", "call": "030 1", "call_e164": "+49301", "about.object": "user", "about.id": someUser,
+		},
 		{"opens": "23:59:59.999999", "closes": "08:30:00", "took": int64(0), "stars": int64(1), "seat.city": "上海", "about.object": "deal", "about.id": someDeal},
 		{"closes": "00:00:00", "took": int64(schema.MaxDuration), "seat.line": "x", "coin": "CNY"},
 		{},

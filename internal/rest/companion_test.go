@@ -116,8 +116,10 @@ func TestAnAmountHasItsWorthInTheOrganisationsCurrencyBesideIt(t *testing.T) {
 	t.Parallel()
 	u := newOrganisation(t, withRates).signedIn(t)
 	for _, rate := range []map[string]any{
-		{"currency_code": "USD", "rate": "0.8", "valid_from": "2020-01-01"}, {"currency_code": "USD", "rate": "0.9", "valid_from": "2020-06-01"},
-		{"currency_code": "USD", "rate": "0.1", "valid_from": "9999-01-01"}, {"currency_code": "JPY", "rate": "0.0062513", "valid_from": "2020-01-01"},
+		{"currency_code": "USD", "rate": "0.8", "valid_from": "2020-01-01"},
+		{"currency_code": "USD", "rate": "0.9", "valid_from": "2020-06-01"},
+		{"currency_code": "USD", "rate": "0.1", "valid_from": "9999-01-01"},
+		{"currency_code": "JPY", "rate": "0.0062513", "valid_from": "2020-01-01"},
 		{"currency_code": "BTC", "rate": "9999999999", "valid_from": "2020-01-01"},
 	} {
 		u.create("exchange_rate", rate)

@@ -2,6 +2,7 @@ package rest_test
 
 import (
 	"fmt"
+	"maps"
 	"net/http"
 	"net/url"
 	"strings"
@@ -152,9 +153,7 @@ func TestWhatIsWrongWithAPartStandsAtIt(t *testing.T) {
 		"a part outside of its field":     {map[string]any{"address.city": "X"}, "address.city", "no such field"},
 	} {
 		body := map[string]any{"name": "x", "person": map[string]any{"family": "f"}}
-		for name, value := range c.body {
-			body[name] = value
-		}
+		maps.Copy(body, c.body)
 		t.Run(name, func(t *testing.T) {
 			u := *u
 			u.t = t
@@ -191,8 +190,11 @@ func TestAFileFillsParts(t *testing.T) {
 	t.Parallel()
 	u := newOrganisation(t, withPlaces).signedIn(t)
 	mapping := map[string]any{"object": "place", "key": "code", "fields": []map[string]any{
-		{"field": "name", "column": "n"}, {"field": "code", "column": "c"}, {"field": "address", "column": "a"},
-		{"field": "address.city", "column": "city"}, {"field": "person.family", "column": "f"},
+		{"field": "name", "column": "n"},
+		{"field": "code", "column": "c"},
+		{"field": "address", "column": "a"},
+		{"field": "address.city", "column": "city"},
+		{"field": "person.family", "column": "f"},
 	}}
 	i := u.imports("place", mapping, "n,c,a,city,f\nOne,1,\"1 Road, X\",Xanten,Fox\nTwo,2,,"+strings.Repeat("x", 51)+",\n")
 	if i.report == nil || i.report.Created != 1 || !strings.Contains(i.reasons(3), "address.city: is longer than 50") {

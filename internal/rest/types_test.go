@@ -71,8 +71,10 @@ func TestEachTypeIsFilteredAndSorted(t *testing.T) {
 	t.Parallel()
 	u := newOrganisation(t, withThings).signedIn(t)
 	for i, c := range []map[string]any{
-		{"opens": "09:30", "took": 60, "stars": 1, "meta": 1}, {"opens": "08:00:00.5", "took": "PT2H", "stars": 5},
-		{"opens": "22:00", "stars": nil, "notes": "**x**"}, {"opens": nil, "took": "PT2H", "stars": 3, "meta": map[string]any{"a": 1}},
+		{"opens": "09:30", "took": 60, "stars": 1, "meta": 1},
+		{"opens": "08:00:00.5", "took": "PT2H", "stars": 5},
+		{"opens": "22:00", "stars": nil, "notes": "**x**"},
+		{"opens": nil, "took": "PT2H", "stars": 3, "meta": map[string]any{"a": 1}},
 	} {
 		c["name"] = fmt.Sprint(i)
 		id := u.create("thing", c)
@@ -141,12 +143,28 @@ func TestEachTypeRefusesBadValuesAtTheirPath(t *testing.T) {
 		value any
 		words string
 	}{
-		{"notes", 7, "must be a text"}, {"notes", "\u0007", "control characters"}, {"notes", strings.Repeat("x", 32001), "longer than 32000"},
-		{"opens", "24:00", "15:04"}, {"opens", "9:00", "15:04"}, {"opens", 9, "15:04"}, {"opens", "09:00+02:00", "15:04"}, {"opens", []any{}, "15:04"},
-		{"took", "P1M", "PT1H30M"}, {"took", -1, "from 0 seconds"}, {"took", "NaN", "PT1H30M"}, {"took", json.Number("1e99"), "PT1H30M"},
-		{"took", "9999999h9999999h", "PT1H30M"}, {"took", true, "PT1H30M"}, {"took", strings.Repeat("9", 70), "PT1H30M"},
-		{"stars", 6, "at most 5"}, {"stars", 0, "at least 1"}, {"stars", "many", "whole number"}, {"stars", json.Number("1e9"), "whole number"},
-		{"meta", deep, "more than 16 deep"}, {"meta", strings.Repeat("x", 99), "longer than 100"}, {"meta", "a\u0000", "control characters"},
+		{"notes", 7, "must be a text"},
+		{"notes", "\u0007", "control characters"},
+		{"notes", strings.Repeat("x", 32001), "longer than 32000"},
+		{"opens", "24:00", "15:04"},
+		{"opens", "9:00", "15:04"},
+		{"opens", 9, "15:04"},
+		{"opens", "09:00+02:00", "15:04"},
+		{"opens", []any{}, "15:04"},
+		{"took", "P1M", "PT1H30M"},
+		{"took", -1, "from 0 seconds"},
+		{"took", "NaN", "PT1H30M"},
+		{"took", json.Number("1e99"), "PT1H30M"},
+		{"took", "9999999h9999999h", "PT1H30M"},
+		{"took", true, "PT1H30M"},
+		{"took", strings.Repeat("9", 70), "PT1H30M"},
+		{"stars", 6, "at most 5"},
+		{"stars", 0, "at least 1"},
+		{"stars", "many", "whole number"},
+		{"stars", json.Number("1e9"), "whole number"},
+		{"meta", deep, "more than 16 deep"},
+		{"meta", strings.Repeat("x", 99), "longer than 100"},
+		{"meta", "a\u0000", "control characters"},
 		{"meta", []any{json.Number("1e400000000")}, "60 digits"},
 	} {
 		u.send("POST", "/api/v1/records/thing", map[string]any{"name": "x", c.field: c.value}).is(http.StatusUnprocessableEntity).names(c.field, c.words)
@@ -158,8 +176,11 @@ func TestAFileFillsEachType(t *testing.T) {
 	t.Parallel()
 	u := newOrganisation(t, withThings).signedIn(t)
 	mapping := map[string]any{"object": "thing", "key": "opens", "fields": []map[string]any{
-		{"field": "name", "column": "n"}, {"field": "opens", "column": "o"}, {"field": "took", "column": "t"},
-		{"field": "stars", "column": "s"}, {"field": "meta", "column": "m"},
+		{"field": "name", "column": "n"},
+		{"field": "opens", "column": "o"},
+		{"field": "took", "column": "t"},
+		{"field": "stars", "column": "s"},
+		{"field": "meta", "column": "m"},
 	}}
 	file := "n,o,t,s,m\none,08:00,1h,4,\"{\"\"b\"\":1,\"\"a\"\":2}\"\ntwo,08:15,2h,6,\nthree,08:30,x,,\nfour,08:45,,,{\n"
 	i := u.imports("thing", mapping, file)
