@@ -16,8 +16,8 @@ const exportLength = 5000
 
 // ExportRequest asks for all records that a list would show, as a table.
 type ExportRequest struct {
-	// List says which records and fields, in which order. Its limit, cursor and count
-	// are nobody's.
+	// List says which records and fields, in which order, and with its cursor where an
+	// export goes on. Its limit and count are nobody's.
 	List query.ListRequest
 	// With lends the records to f for one page of them. It may give those of a newer
 	// schema to the next one, and it may run f again after the schema has moved.
@@ -26,6 +26,8 @@ type ExportRequest struct {
 	// with the request; Row each row. An error ends the export.
 	Begin func(s *schema.Schema, columns []query.Column) error
 	Row   func(row [][]byte) error
+	// Page is told where the export goes on after each page, empty after the last; nil tells nobody.
+	Page func(next string) error
 }
 
 // Export reads records page by page, however many there are: no statement lasts, and
@@ -52,7 +54,13 @@ func Export(ctx context.Context, request ExportRequest) error {
 				return err
 			}
 		}
-		if e.List.After = e.page.next; e.List.After == "" {
+		e.List.After = e.page.next
+		if request.Page != nil {
+			if err := request.Page(e.List.After); err != nil {
+				return err
+			}
+		}
+		if e.List.After == "" {
 			return nil
 		}
 	}

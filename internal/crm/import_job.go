@@ -19,6 +19,7 @@ import (
 const (
 	JobImport = "import"
 	JobUndo   = "undo"
+	JobExport = "export"
 )
 
 // ImportWish is the request of an import's job.

@@ -355,3 +355,40 @@ func (c *counted) Query(ctx context.Context, statement query.Statement, each fun
 	c.n++
 	return c.Runner.Query(ctx, statement, each)
 }
+
+func TestAnExportGoesOnAfterABreakAndWritesEachRecordOnce(t *testing.T) {
+	t.Parallel()
+	o := newOrganisation(t)
+	o.sql(t, `INSERT INTO crm.product (id, name, code, version) SELECT gen_random_uuid(), 'p', 'c' || n, 1 FROM generate_series(1, 11000) AS n`)
+	job, err := o.jobs().CreateExport(t.Context(), query.ListRequest{Object: "product", Fields: []string{"code", "name"}})
+	must(t, err)
+	var transactions atomic.Int64
+	workOn(t, o, openFlaky(func(ctx context.Context, run func(context.Context) error) error {
+		switch transactions.Add(1) {
+		case 1: // it never begins
+			return errGone
+		case 2, 4: // it is committed, and nobody hears of it
+			_ = run(ctx)
+			return errGone
+		}
+		return run(ctx)
+	}))
+	eventually(t, func() bool {
+		o.sql(t, `UPDATE kontor.job SET run_after = now()`) // nobody waits here
+		o.wake(t)
+		now, err := o.jobs().Get(t.Context(), job.ID)
+		must(t, err)
+		return now.State.Ended()
+	})
+	done := o.becomes(t, job.ID, crm.JobDone)
+	text, err := io.ReadAll(crm.Content(t.Context(), o.store, done.Output, 0))
+	must(t, err)
+	lines := strings.Split(strings.TrimSpace(string(text)), "\n")
+	seen := map[string]bool{}
+	for _, line := range lines {
+		seen[line] = true
+	}
+	if len(lines) != 11001 || len(seen) != 11001 || lines[0] != "code,name" || transactions.Load() < 4 {
+		t.Errorf("%d lines, %d different ones, the first %q, in %d transactions", len(lines), len(seen), lines[0], transactions.Load())
+	}
+}

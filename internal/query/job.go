@@ -147,7 +147,7 @@ func HandBackJob(claim string, after time.Duration) Statement {
 func FinishJob(claim, state string, failure json.RawMessage, keep time.Duration) Statement {
 	var args expr.Args
 	return Statement{
-		SQL: `UPDATE kontor.job SET state = ` + args.Add(state) + `::text, done = CASE WHEN ` + args.Add(state == "done") + `::boolean THEN total ELSE done END, error = ` + args.Add(orNull(string(failure))) +
+		SQL: `UPDATE kontor.job SET state = ` + args.Add(state) + `::text, done = CASE WHEN ` + args.Add(state == "done") + `::boolean THEN greatest(done, total) ELSE done END, error = ` + args.Add(orNull(string(failure))) +
 			`::jsonb, claim = NULL, lease_until = NULL, finished_at = now(), expires_at = now() + ` + seconds(keep, &args) +
 			` WHERE claim = ` + args.Add(claim) + `::uuid AND state = 'running' RETURNING id`,
 		Args: args.Values(),

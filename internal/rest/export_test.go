@@ -131,7 +131,7 @@ func TestAnExportThatCannotBeReadIsAProblem(t *testing.T) {
 		u.get("/api/v1/records/customer/export?"+parameters).is(http.StatusBadRequest).names(path, "")
 	}
 	u.get("/api/v1/records/custmer/export").is(http.StatusNotFound)
-	u.send("POST", "/api/v1/records/customer/export", map[string]any{}).is(http.StatusMethodNotAllowed)
+	u.send("PUT", "/api/v1/records/customer/export", map[string]any{}).is(http.StatusMethodNotAllowed)
 	(&user{t: t, o: u.o}).get("/api/v1/records/customer/export").is(http.StatusUnauthorized)
 }
 
@@ -232,4 +232,43 @@ func TestAWorkbookHoldsTypedValues(t *testing.T) {
 	if len(read.Rows) != 2 || !slices.Equal(cells, want) {
 		t.Errorf("the cells are\n%q, not\n%q", cells, want)
 	}
+}
+
+func TestAnExportInTheBackgroundWritesTheFileThatAStreamedOneSends(t *testing.T) {
+	t.Parallel()
+	o := newOrganisation(t)
+	u := o.signedIn(t)
+	mapping := mappingOf("product", "code", fields{{"field": "name", "column": "name"}, {"field": "code", "column": "code"}})
+	var file strings.Builder
+	file.WriteString("name,code\n")
+	for n := range 600 {
+		fmt.Fprintf(&file, "=Product %d,c%03d\n", n, n)
+	}
+	u.imports("product", mapping, file.String()).is(t, crm.Report{Created: 600})
+	r := u.send("POST", "/api/v1/records/product/export", map[string]any{"filter": "code < 'c500'", "sort": []string{"-code"}, "fields": []string{"code", "name"}}).is(http.StatusAccepted)
+	job := u.follows(r.text("id"))
+	if job.state != "done" {
+		t.Fatalf("the job: %s", job.problem)
+	}
+	done := u.get("/api/v1/jobs/" + job.id)
+	if got := string(done.part("report")); got != `{"records":500}` && got != `{"records": 500}` {
+		t.Errorf("report %s", got)
+	}
+	result := u.get(done.text("result")).is(http.StatusOK)
+	streamed := u.get("/api/v1/records/product/export?filter=" + url.QueryEscape("code < 'c500'") + "&sort=-code&fields=code,name").is(http.StatusOK)
+	if string(result.body) != string(streamed.body) || !strings.HasPrefix(string(result.body), "code,name\nc499,'=Product 499\n") {
+		t.Errorf("the job wrote\n%.200s\nand the stream is\n%.200s", result.body, streamed.body)
+	}
+	if got := result.header.Get("Content-Disposition"); got != "attachment; filename=product.csv" {
+		t.Errorf("the file is %q", got)
+	}
+	u.get("/api/v1/jobs/" + job.id + "/errors").is(http.StatusNotFound)
+	u.send("POST", "/api/v1/jobs/"+job.id+"/undo", nil).is(http.StatusConflict)
+	for path, body := range map[string]any{
+		"filter": map[string]any{"filter": "nme == 'x'"}, "limit": map[string]any{"limit": 5}, "sort": map[string]any{"sort": []string{"nme"}},
+		"fields": map[string]any{"fields": []string{"nme"}}, "format": map[string]any{"format": "xlsx"},
+	} {
+		u.send("POST", "/api/v1/records/product/export", body).is(http.StatusBadRequest).names(path, "")
+	}
+	u.send("POST", "/api/v1/records/prodct/export", map[string]any{}).is(http.StatusNotFound)
 }

@@ -10,6 +10,7 @@ import (
 	"time"
 	"unicode/utf16"
 
+	"github.com/kontor-crm/kontor/internal/crm"
 	"github.com/kontor-crm/kontor/internal/query"
 	"github.com/kontor-crm/kontor/internal/schema"
 )
@@ -57,7 +58,7 @@ func newXLSXTable(w *bufio.Writer, zone string) *xlsxTable {
 	return &xlsxTable{archive: zip.NewWriter(w), zone: location, most: maxSheetRows}
 }
 
-func (t *xlsxTable) begin(columns []query.Column, header []string) error {
+func (t *xlsxTable) Begin(columns []query.Column, header []string) error {
 	t.columns, t.header = columns, header
 	for i := range columns {
 		t.letters = append(t.letters, columnLetters(i))
@@ -112,7 +113,7 @@ func (t *xlsxTable) openSheet() error {
 	return t.endRow()
 }
 
-func (t *xlsxTable) row(row [][]byte) error {
+func (t *xlsxTable) Row(row [][]byte) error {
 	if t.rows == t.most {
 		if _, err := io.WriteString(t.sheet, sheetEnd); err != nil {
 			return err
@@ -143,7 +144,7 @@ func (t *xlsxTable) endRow() error {
 
 // value writes a value in the type that a spreadsheet has for it.
 func (t *xlsxTable) value(i int, f *schema.Field, text []byte) {
-	shown := cell(f, text)
+	shown := crm.Cell(f, text)
 	switch f.Kind() {
 	case schema.KindBoolean:
 		t.cell(i, ` t="b"`, stylePlain)
@@ -169,7 +170,7 @@ func (t *xlsxTable) value(i int, f *schema.Field, text []byte) {
 	default:
 	}
 	style := stylePlain
-	if isFormula(shown) {
+	if crm.IsFormula(shown) {
 		style = styleText
 	}
 	t.text(i, shown, style)
@@ -237,7 +238,7 @@ func cut(text string) string {
 }
 
 // end writes what says which sheets there are.
-func (t *xlsxTable) end() error {
+func (t *xlsxTable) End() error {
 	if _, err := io.WriteString(t.sheet, sheetEnd); err != nil {
 		return err
 	}

@@ -30,8 +30,9 @@ type jobAnswer struct {
 	Total      int64           `json:"total"`
 	Report     json.RawMessage `json:"report"`
 	Error      *crm.JobProblem `json:"error,omitempty"`
-	// Errors is the address of the file with what failed.
+	// Errors is the address of the file with what failed, Result that of an export.
 	Errors string `json:"errors,omitempty"`
+	Result string `json:"result,omitempty"`
 }
 
 func describeJob(job *crm.Job) jobAnswer {
@@ -43,7 +44,11 @@ func describeJob(job *crm.Job) jobAnswer {
 	if wish, err := job.ImportWish(); err == nil && job.Kind == crm.JobImport {
 		a.DryRun = wish.DryRun
 	}
-	if job.Output != "" {
+	switch {
+	case job.Output == "":
+	case job.Kind == crm.JobExport:
+		a.Result = jobAddress(job.ID) + "/result"
+	default:
 		a.Errors = jobAddress(job.ID) + "/errors"
 	}
 	return a
@@ -202,6 +207,15 @@ func undoJob(ctx context.Context, c *call, _ *tenancy.Model) (*answer, error) {
 
 // jobErrors answers the file with what failed.
 func jobErrors(ctx context.Context, w http.ResponseWriter, c *call) error {
+	return c.sendOutput(ctx, w, false, "nothing failed in this job")
+}
+
+// jobResult answers the file that an export has written.
+func jobResult(ctx context.Context, w http.ResponseWriter, c *call) error {
+	return c.sendOutput(ctx, w, true, "this job has written no file")
+}
+
+func (c *call) sendOutput(ctx context.Context, w http.ResponseWriter, exported bool, none string) error {
 	job, err := c.jobs().Get(ctx, c.PathValue("id"))
 	if err != nil {
 		return err
@@ -209,8 +223,8 @@ func jobErrors(ctx context.Context, w http.ResponseWriter, c *call) error {
 	if !job.State.Ended() {
 		return fault.New(fault.Conflict, "the job has not ended yet")
 	}
-	if job.Output == "" {
-		return fault.New(fault.NotFound, "nothing failed in this job")
+	if job.Output == "" || exported != (job.Kind == crm.JobExport) || exported && job.State != crm.JobDone {
+		return fault.New(fault.NotFound, "%s", none)
 	}
 	file, err := c.files().Written(ctx, job.Output)
 	if err != nil {

@@ -539,7 +539,13 @@ func (b objectCalls) exports() {
 			Name: "header", In: "query", Description: "The names of the fields by default, or their labels in the language of Accept-Language.",
 			Schema: &apiSchema{Type: "string", Enum: []any{"names", "labels"}},
 		})
-	b.document.Paths[b.path()+"/export"] = apiPath{"get": file}
+	job := b.operation("startExport", "all records that a list would show, written into a file of CSV in the background", map[string]*apiResponse{
+		"202": jobResponse("The job that writes the file."), "400": responseRef("malformed"),
+	})
+	job.RequestBody = &apiBody{Required: true, Content: jsonOf(closed(map[string]*apiSchema{
+		"filter": text(), "sort": listOf(text()), "fields": listOf(text()), "deleted": {Type: "string", Enum: []any{"none", "only"}},
+	}))}
+	b.document.Paths[b.path()+"/export"] = apiPath{"get": file, "post": job}
 }
 
 func (b objectCalls) imports() {

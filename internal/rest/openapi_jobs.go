@@ -29,6 +29,7 @@ func describeJobs(d *apiDocument) {
 		"done": whole(), "total": whole(), "report": {Type: "object", Description: "Counts, as the kind of the job has them."},
 		"error":  closed(map[string]*apiSchema{"message": text(), "violations": listOf(closed(map[string]*apiSchema{"path": text(), "message": text()}))}),
 		"errors": {Type: "string", Description: "The address of the file with what failed."},
+		"result": {Type: "string", Description: "The address of the file that an export has written."},
 	}, "id", "kind", "state", "createdAt", "done", "total", "report")
 	operation := func(id, summary string, parameters []apiParameter, responses map[string]*apiResponse) *apiOperation {
 		responses["401"] = responseRef("unauthenticated")
@@ -53,6 +54,10 @@ func describeJobs(d *apiDocument) {
 	d.Paths["/api/v1/jobs/{id}/undo"] = apiPath{"post": operation("undoJob", "Take an import back", one,
 		map[string]*apiResponse{"202": jobResponse("The job that does so."), "404": responseRef("notFound"), "409": conflict})}
 	d.Paths["/api/v1/jobs/{id}/errors"] = apiPath{"get": operation("jobErrors", "What failed, in the form of the imported file, with the reasons", one,
+		map[string]*apiResponse{
+			"200": {Description: "The file.", Content: map[string]apiMedia{"text/csv": {Schema: text()}}}, "404": responseRef("notFound"), "409": conflict,
+		})}
+	d.Paths["/api/v1/jobs/{id}/result"] = apiPath{"get": operation("jobResult", "The file that an export has written", one,
 		map[string]*apiResponse{
 			"200": {Description: "The file.", Content: map[string]apiMedia{"text/csv": {Schema: text()}}}, "404": responseRef("notFound"), "409": conflict,
 		})}

@@ -22,10 +22,10 @@ const exportBuffer = 64 << 10
 
 // table is a file that is written row by row.
 type table interface {
-	// begin writes the header.
-	begin(columns []query.Column, header []string) error
-	row(row [][]byte) error
-	end() error
+	// Begin writes the header.
+	Begin(columns []query.Column, header []string) error
+	Row(row [][]byte) error
+	End() error
 }
 
 // exportRecords answers all records that a list would show, as CSV or XLSX, while
@@ -45,7 +45,7 @@ func exportRecords(ctx context.Context, w http.ResponseWriter, c *call) error {
 			return c.tenant.Do(ctx, func(ctx context.Context, model *tenancy.Model) error { return f(ctx, c.records(model, channelAPI)) })
 		},
 		Begin: e.begin,
-		Row:   func(row [][]byte) error { return e.table.row(row) },
+		Row:   func(row [][]byte) error { return e.table.Row(row) },
 	})
 	if err == nil {
 		err = e.end()
@@ -100,7 +100,7 @@ func (e *exportStream) read() (query.ListRequest, error) {
 // begin sends the head of the answer and of the file.
 func (e *exportStream) begin(s *schema.Schema, columns []query.Column) error {
 	kind := "text/csv; charset=utf-8; header=present"
-	e.table = newCSVTable(e.buffer)
+	e.table = crm.NewCSVTable(e.buffer)
 	if e.format == "xlsx" {
 		kind = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 		e.table = newXLSXTable(e.buffer, s.Organisation.TimeZone)
@@ -119,7 +119,7 @@ func (e *exportStream) begin(s *schema.Schema, columns []query.Column) error {
 			names = append(names, strings.Join(column.Path, "."))
 		}
 	}
-	return e.table.begin(columns, names)
+	return e.table.Begin(columns, names)
 }
 
 // pathLabel is what people call a column: the labels along its path.
@@ -142,8 +142,33 @@ func (d describer) pathLabel(o *schema.Object, path []string) string {
 
 // end sends the rest of the file.
 func (e *exportStream) end() error {
-	if err := e.table.end(); err != nil {
+	if err := e.table.End(); err != nil {
 		return err
 	}
 	return e.buffer.Flush()
+}
+
+// startExport makes the job that writes all records that a list would show into a file of CSV.
+func startExport(ctx context.Context, c *call, model *tenancy.Model) (*answer, error) {
+	given, err := c.body.JSON()
+	if err != nil {
+		return nil, err
+	}
+	for name := range given {
+		if name == "limit" || name == "after" || name == "count" {
+			return nil, malformed(name, "is no parameter of an export, which is of all")
+		}
+	}
+	request, err := listRequest(c.PathValue("object"), given)
+	if err != nil {
+		return nil, err
+	}
+	if err := c.records(model, channelAPI).CheckExport(request); err != nil {
+		return nil, err
+	}
+	job, err := c.jobs().CreateExport(ctx, request)
+	if err != nil {
+		return nil, err
+	}
+	return c.newJob(ctx, job)
 }

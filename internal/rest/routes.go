@@ -27,6 +27,7 @@ func routes(o Options) *http.ServeMux {
 	mux.Handle("POST /api/v1/records/{object}/{id}/restore", d.writing(restoreRecord))
 	mux.Handle("POST /api/v1/records/{object}/batch", d.writingMany(maxBatchBody, batchRecords))
 	mux.Handle("GET /api/v1/records/{object}/export", d.streaming(exportRecords))
+	mux.Handle("POST /api/v1/records/{object}/export", d.reading(startExport))
 	mux.Handle("POST /api/v1/records/{object}/import", d.streaming(importRecords))
 
 	mux.Handle("GET /api/v1/jobs", d.reading(listJobs))
@@ -34,6 +35,7 @@ func routes(o Options) *http.ServeMux {
 	mux.Handle("POST /api/v1/jobs/{id}/cancel", d.reading(cancelJob))
 	mux.Handle("POST /api/v1/jobs/{id}/undo", d.reading(undoJob))
 	mux.Handle("GET /api/v1/jobs/{id}/errors", d.streaming(jobErrors))
+	mux.Handle("GET /api/v1/jobs/{id}/result", d.streaming(jobResult))
 
 	mux.Handle("POST /api/v1/files", d.streaming(uploadFile))
 	mux.Handle("GET /api/v1/files/{id}", d.streaming(downloadFile))

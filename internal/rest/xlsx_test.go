@@ -21,8 +21,8 @@ func TestWhatDoesNotFitOnASheetGoesOnOnTheNext(t *testing.T) {
 	workbook.most = 4
 	columns := []query.Column{{Path: []string{"name"}, Field: &schema.Field{Name: "name", Type: schema.TypeText}}}
 	for _, err := range []error{
-		workbook.begin(columns, []string{"name"}), workbook.row([][]byte{[]byte("a")}), workbook.row([][]byte{nil}), workbook.row([][]byte{[]byte("c")}),
-		workbook.row([][]byte{[]byte(strings.Repeat("😀", 20_000))}), workbook.end(), buffer.Flush(),
+		workbook.Begin(columns, []string{"name"}), workbook.Row([][]byte{[]byte("a")}), workbook.Row([][]byte{nil}), workbook.Row([][]byte{[]byte("c")}),
+		workbook.Row([][]byte{[]byte(strings.Repeat("😀", 20_000))}), workbook.End(), buffer.Flush(),
 	} {
 		if err != nil {
 			t.Fatal(err)

@@ -1,37 +1,45 @@
-package rest
+package crm
 
 import (
-	"bufio"
 	"bytes"
 	"encoding/csv"
 	"encoding/json"
+	"io"
 	"strings"
 
 	"github.com/kontor-crm/kontor/internal/query"
 	"github.com/kontor-crm/kontor/internal/schema"
 )
 
-// csvTable is CSV in UTF-8. Values have the forms of the API, so that an import
+// CSVTable is CSV in UTF-8. Values have the forms of the API, so that an import
 // reads them again; several texts in one value are separated by semicolons.
-type csvTable struct {
+type CSVTable struct {
 	writer  *csv.Writer
 	columns []query.Column
 	cells   []string
 }
 
-func newCSVTable(w *bufio.Writer) *csvTable { return &csvTable{writer: csv.NewWriter(w)} }
+// NewCSVTable writes to w.
+func NewCSVTable(w io.Writer) *CSVTable { return &CSVTable{writer: csv.NewWriter(w)} }
 
-func (t *csvTable) begin(columns []query.Column, header []string) error {
-	t.columns, t.cells = columns, make([]string, len(columns))
+// Begin writes the header.
+func (t *CSVTable) Begin(columns []query.Column, header []string) error {
+	t.GoOn(columns)
 	for i, name := range header {
 		t.cells[i] = defused(name)
 	}
 	return t.writer.Write(t.cells)
 }
 
-func (t *csvTable) row(row [][]byte) error {
+// GoOn goes on with a table whose header is written.
+func (t *CSVTable) GoOn(columns []query.Column) {
+	t.columns, t.cells = columns, make([]string, len(columns))
+}
+
+// Row writes one row.
+func (t *CSVTable) Row(row [][]byte) error {
 	for i, column := range t.columns {
-		t.cells[i] = cell(column.Field, row[i])
+		t.cells[i] = Cell(column.Field, row[i])
 		if isFreeText(column.Field) {
 			t.cells[i] = defused(t.cells[i])
 		}
@@ -39,13 +47,14 @@ func (t *csvTable) row(row [][]byte) error {
 	return t.writer.Write(t.cells)
 }
 
-func (t *csvTable) end() error {
+// End writes what is not written yet. More rows may follow.
+func (t *CSVTable) End() error {
 	t.writer.Flush()
 	return t.writer.Error()
 }
 
-// cell is the text of a value; empty for none.
-func cell(f *schema.Field, text []byte) string {
+// Cell is the text of a value; empty for none.
+func Cell(f *schema.Field, text []byte) string {
 	if text == nil {
 		return ""
 	}
@@ -68,14 +77,14 @@ func isFreeText(f *schema.Field) bool {
 	return f.Kind() == schema.KindText || f.Kind() == schema.KindTexts
 }
 
-// isFormula says whether a spreadsheet would take a text for something to compute.
-func isFormula(text string) bool {
+// IsFormula says whether a spreadsheet would take a text for something to compute.
+func IsFormula(text string) bool {
 	return text != "" && strings.ContainsRune("=+-@\t\r\n", rune(text[0]))
 }
 
 // defused makes a text of what a spreadsheet would compute.
 func defused(text string) string {
-	if isFormula(text) {
+	if IsFormula(text) {
 		return "'" + text
 	}
 	return text
