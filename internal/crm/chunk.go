@@ -175,7 +175,8 @@ func (c *chunk) oneByOne(ctx context.Context, tx Tx, known *knowledge) error {
 }
 
 // attempt decides and writes one entry. It is worth another one when an upsert
-// wanted to make a record that somebody else has made meanwhile.
+// wanted to make a record that somebody else has made meanwhile, and when what an
+// earlier entry brought about has changed the record.
 func (c *chunk) attempt(ctx context.Context, tx Tx, e *entry, known *knowledge) (again bool, err error) {
 	if err := c.decide(e, known); err != nil || e.write == nil && !e.binds {
 		return false, err
@@ -190,13 +191,15 @@ func (c *chunk) attempt(ctx context.Context, tx Tx, e *entry, known *knowledge) 
 		return false, err
 	}
 	e.outcome, e.problem = OutcomeFailed, err
-	if e.verb != VerbUpsert || !made || !fault.Is(err, fault.Conflict) {
+	if !fault.Is(err, fault.Conflict) || made && e.verb != VerbUpsert {
 		return false, nil
 	}
+	before := known.find(e)
 	if err := c.find(ctx, tx, known, e); err != nil {
 		return false, err
 	}
-	return known.find(e) != nil, nil
+	after := known.find(e)
+	return after != nil && (made || before.version != after.version), nil
 }
 
 // decide says what becomes of an entry; its write is nil when there is nothing to write.

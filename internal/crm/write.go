@@ -47,14 +47,22 @@ func (r *Records) carryOut(ctx context.Context, tx Tx, at time.Time, writes ...*
 	statements := make([]query.Statement, 0, len(writes)+2)
 	changes := make([]query.Change, 0, len(writes))
 	checks := map[int][]query.Rule{} // by statement
-	for _, w := range writes {
-		statement, err := r.statement(w, at)
+	var done []map[string]*write     // by statement, by the record's id
+	for rest := writes; len(rest) > 0; {
+		together := rest[:alike(rest)]
+		rest = rest[len(together):]
+		statement, err := r.statement(together, at)
 		if err != nil {
 			return err
 		}
-		w.columns = statement.Columns
 		statements = append(statements, statement)
-		changes = append(changes, r.change(w, at))
+		byID := make(map[string]*write, len(together))
+		for _, w := range together {
+			w.columns = statement.Columns
+			byID[strings.ToLower(w.id)] = w
+			changes = append(changes, r.change(w, at))
+		}
+		done = append(done, byID)
 	}
 	statements = append(statements, r.Compiler.History(changes...), r.Compiler.Outbox(changes...))
 	statements = append(statements, r.findable(writes)...)
@@ -70,8 +78,8 @@ func (r *Records) carryOut(ctx context.Context, tx Tx, at time.Time, writes ...*
 	}
 	var broken []fault.Violation
 	err = tx.Batch(ctx, statements, func(i int, row [][]byte) error {
-		if i < len(writes) {
-			writes[i].row = cloneRow(row)
+		if i < len(done) {
+			done[i][string(row[0])].row = cloneRow(row) // the id is the first of all fields
 		}
 		broken = append(broken, judge(checks[i], row, r.languages())...)
 		return nil
@@ -87,8 +95,26 @@ func (r *Records) carryOut(ctx context.Context, tx Tx, at time.Time, writes ...*
 	return fault.Refuse(broken...)
 }
 
-func (r *Records) statement(w *write, at time.Time) (query.Statement, error) {
+// alike is the number of writes, from the first on, that one statement does.
+func alike(writes []*write) int {
+	n := 1
+	for n < len(writes) && writes[n].operation == query.OperationCreate && writes[n-1].operation == query.OperationCreate && writes[n].object == writes[0].object {
+		n++
+	}
+	return n
+}
+
+// statement does writes that are alike.
+func (r *Records) statement(writes []*write, at time.Time) (query.Statement, error) {
 	access, by := r.access(), r.Actor.Principal.UserID
+	if len(writes) > 1 {
+		records := make([]query.NewRecord, 0, len(writes))
+		for _, w := range writes {
+			records = append(records, query.NewRecord{ID: w.id, Values: w.changed})
+		}
+		return r.Compiler.InsertMany(access, writes[0].object, records, by, at)
+	}
+	w := writes[0]
 	switch w.operation {
 	case query.OperationCreate:
 		return r.Compiler.Insert(access, w.object, w.id, w.changed, by, at)

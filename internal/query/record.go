@@ -88,24 +88,119 @@ func (c *Compiler) Insert(a Access, object *schema.Object, id string, values Val
 	if err != nil {
 		return Statement{}, err
 	}
-	user := orNull(by)
+	columns, places = append(columns, schema.QuoteIdent(schema.FieldID)), append(places, args.Add(id)+"::uuid")
+	columns, places = c.beginnings(columns, places, by, at, &args)
+	return c.returning(a, object, "INSERT INTO "+object.QualifiedTable()+" AS "+record+" ("+strings.Join(columns, ", ")+") VALUES ("+
+		strings.Join(places, ", ")+")", &args), nil
+}
+
+// beginnings are what the system sets of a new record, but for its id.
+func (c *Compiler) beginnings(columns, places []string, by string, at time.Time, args *expr.Args) (allColumns, allPlaces []string) {
 	for _, set := range []struct {
 		name  string
 		value any
 		cast  schema.Storage
 	}{
-		{schema.FieldID, id, schema.StorageUUID},
 		{schema.FieldCreatedAt, moment(at), schema.StorageTimestamp},
 		{schema.FieldUpdatedAt, moment(at), schema.StorageTimestamp},
-		{schema.FieldCreatedBy, user, schema.StorageUUID},
-		{schema.FieldUpdatedBy, user, schema.StorageUUID},
+		{schema.FieldCreatedBy, orNull(by), schema.StorageUUID},
+		{schema.FieldUpdatedBy, orNull(by), schema.StorageUUID},
 		{schema.ColumnSchemaRevision, c.schema.Revision, schema.StorageBigInt},
 	} {
 		columns = append(columns, schema.QuoteIdent(set.name))
 		places = append(places, args.Add(set.value)+"::"+string(set.cast))
 	}
-	return c.returning(a, object, "INSERT INTO "+object.QualifiedTable()+" AS "+record+" ("+strings.Join(columns, ", ")+", "+
-		schema.QuoteIdent(schema.FieldVersion)+") VALUES ("+strings.Join(places, ", ")+", 1)", &args), nil
+	return append(columns, schema.QuoteIdent(schema.FieldVersion)), append(places, "1")
+}
+
+// NewRecord is one of the records that InsertMany makes.
+type NewRecord struct {
+	ID     string
+	Values Values
+}
+
+// InsertMany is Insert for many records, in one statement and in their order: an
+// array for each field, whatever their number. It returns a row for each record.
+func (c *Compiler) InsertMany(a Access, object *schema.Object, records []NewRecord, by string, at time.Time) (Statement, error) {
+	if err := a.writing(object); err != nil {
+		return Statement{}, err
+	}
+	var args expr.Args
+	ids := make([]string, 0, len(records))
+	unread := 0
+	for _, r := range records {
+		ids = append(ids, r.ID)
+		unread += len(r.Values)
+	}
+	columns, places := []string{schema.QuoteIdent(schema.FieldID)}, []string{"u.id::uuid"}
+	names, arrays := []string{"id"}, []string{args.Add(ids) + "::text[]"}
+	for _, f := range object.Leaves() {
+		texts, found, err := textsOf(object, f, records)
+		if err != nil {
+			return Statement{}, err
+		}
+		if found == 0 {
+			continue
+		}
+		unread -= found
+		name := "c" + strconv.Itoa(len(names))
+		columns, places = append(columns, schema.QuoteIdent(f.Column)), append(places, "u."+name+"::"+castOf(f))
+		names, arrays = append(names, name), append(arrays, args.Add(texts)+"::text[]")
+	}
+	if unread != 0 {
+		return Statement{}, fmt.Errorf("some of the values belong to no field of %s", object.Name)
+	}
+	columns, places = c.beginnings(columns, places, by, at, &args)
+	return c.returning(a, object, "INSERT INTO "+object.QualifiedTable()+" AS "+record+" ("+strings.Join(columns, ", ")+") SELECT "+
+		strings.Join(places, ", ")+" FROM unnest("+strings.Join(arrays, ", ")+") WITH ORDINALITY AS u ("+strings.Join(names, ", ")+
+		", place) ORDER BY u.place", &args), nil
+}
+
+// textsOf are the values that new records have of a field, in PostgreSQL's text
+// form; found is how many records name the field.
+func textsOf(object *schema.Object, f *schema.Field, records []NewRecord) (texts []*string, found int, err error) {
+	texts = make([]*string, len(records))
+	for i, r := range records {
+		value, ok := r.Values[f]
+		if !ok {
+			continue
+		}
+		found++
+		if err := settable(object, f); err != nil {
+			return nil, 0, err
+		}
+		written, err := argument(f, value)
+		if err != nil {
+			return nil, 0, err
+		}
+		switch v := written.(type) {
+		case nil:
+		case string:
+			texts[i] = &v
+		case []string:
+			texts[i] = new(arrayText(v))
+		default: // a whole number, true or false
+			texts[i] = new(fmt.Sprint(v))
+		}
+	}
+	return texts, found, nil
+}
+
+// arrayText is a list of texts as PostgreSQL writes it.
+func arrayText(texts []string) string {
+	quoted := make([]string, 0, len(texts))
+	for _, text := range texts {
+		quoted = append(quoted, `"`+strings.NewReplacer(`\`, `\\`, `"`, `\"`).Replace(text)+`"`)
+	}
+	return "{" + strings.Join(quoted, ",") + "}"
+}
+
+// settable refuses what a write may not set.
+func settable(object *schema.Object, f *schema.Field) error {
+	if f.ReadOnly && f.Beside == nil || f.Type == schema.TypeAutoNumber {
+		return fmt.Errorf("field %q of %s is set by the system", f.Path(), object.Name)
+	}
+	return nil
 }
 
 // Update changes some fields of the live record that has this version and
@@ -225,8 +320,8 @@ func assignments(object *schema.Object, values Values, args *expr.Args) (columns
 		if !ok {
 			continue
 		}
-		if f.ReadOnly && f.Beside == nil || f.Type == schema.TypeAutoNumber {
-			return nil, nil, fmt.Errorf("field %q of %s is set by the system", f.Path(), object.Name)
+		if err := settable(object, f); err != nil {
+			return nil, nil, err
 		}
 		written, err := argument(f, value)
 		if err != nil {

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"maps"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -60,6 +61,63 @@ func TestARecordComesBackAsItWasWritten(t *testing.T) {
 	check("what was inserted", inserted)
 	check("what is got", d.one(d.c.Get(everything, deal, id, nil)))
 	check("what is locked", d.one(d.c.Lock(everything, deal, strings.ToUpper(id))))
+}
+
+func TestManyRecordsAreMadeAsOneIs(t *testing.T) {
+	t.Parallel()
+	d := newDatabase(t)
+	deal, everything := object(t, d.c, "deal"), query.Everything()
+	customer := d.insert(object(t, d.c, "customer"), map[string]any{"name": "Acme"})
+	one := d.insert(deal, full(customer))
+	var records []query.NewRecord
+	for n := range 3 {
+		named := full(customer)
+		if n == 1 {
+			named = map[string]any{"name": "bare", "amount": nil}
+		}
+		records = append(records, query.NewRecord{ID: uuid.Must(uuid.NewV7()).String(), Values: values(t, deal, named)})
+	}
+	slices.Reverse(records) // the order is that of the list, not of the ids
+	s, err := d.c.InsertMany(everything, deal, records, somebody, noon)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if rows := d.rows(s); len(rows) != 3 {
+		t.Fatalf("%d rows are returned", len(rows))
+	}
+	want := d.one(d.c.Get(everything, deal, one, nil))
+	for n, record := range records {
+		got := d.one(d.c.Get(everything, deal, record.ID, nil))
+		for f, value := range got {
+			expected := want[f]
+			switch {
+			case f.Name == "id":
+				expected = record.ID
+			case f.Name == "number" || f.Name == "ticket":
+				expected = int64(n + 2)
+			case strings.HasSuffix(f.Name, "ed_by"):
+				expected = somebody
+			case n == 1 && f.Name == "name":
+				expected = "bare"
+			case n == 1 && !f.System:
+				expected = nil
+			case n == 1 && (f.Name == "tags" || f.Name == "currency" || f.Name == "owner"):
+				expected = nil
+			}
+			if a, ok := value.(decimal.Decimal); ok && expected != nil && a.Equal(expected.(decimal.Decimal)) {
+				continue
+			}
+			if !reflect.DeepEqual(value, expected) {
+				t.Errorf("record %d: %s is %#v, not %#v", n, f.Path(), value, expected)
+			}
+		}
+	}
+	if _, err := d.c.InsertMany(everything, deal, []query.NewRecord{{ID: one, Values: values(t, deal, map[string]any{"version": int64(7)})}}, "", noon); err == nil {
+		t.Error("the version can be set")
+	}
+	if _, err := d.c.InsertMany(query.Access{}, deal, records, "", noon); !fault.Is(err, fault.Forbidden) {
+		t.Errorf("without access: %v", err)
+	}
 }
 
 func TestARecordInJSONHasTheFormsOfItsTypes(t *testing.T) {
