@@ -367,7 +367,7 @@ func (b objectCalls) list() {
 	count := &apiSchema{Type: "string", Enum: anyOf([]string{string(query.CountNone), string(query.CountEstimate), string(query.CountExact)})}
 	deleted := &apiSchema{Type: "string", Enum: anyOf([]string{string(query.DeletedNone), string(query.DeletedOnly)})}
 	parameters := []apiParameter{
-		{Name: "filter", Description: "A condition in CEL.", Schema: text()},
+		{Name: "filter", Description: "A condition in CEL, also over related records (customer.name) and lists of them (sales_records.size()).", Schema: text()},
 		{Name: "sort", Description: "Names of fields, separated by commas; a leading - sorts from the greatest; relation.field sorts by a related record.", Schema: text()},
 		{Name: "fields", Description: "Names of fields, separated by commas; relation.field expands a relation, up to four deep.", Schema: text()},
 		{Name: "limit", Schema: limit},
