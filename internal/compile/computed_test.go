@@ -153,3 +153,25 @@ func TestComputedFieldsAreNoGatesTitlesOrKeysOfIndexes(t *testing.T) {
 	result.says(t, Ref{KindIndex, "x"}, crmv1.ReasonInvalid, "spec.fields[0].field", `"f" is computed`)
 	result.says(t, Ref{KindObject, "o"}, crmv1.ReasonInvalid, "spec.titleField", `"f" is computed`)
 }
+
+func TestTheStandardModelComputesWhatItsModulesHave(t *testing.T) {
+	t.Parallel()
+	for modules, want := range map[string]string{"sales,marketing": "weighted_amount revenue roi", "sales": "weighted_amount", "marketing": ""} {
+		var found []string
+		s := Standard(strings.Split(modules, ","))
+		for _, name := range []string{"opportunity", "campaign"} {
+			o, ok := s.Object(name)
+			if !ok {
+				continue
+			}
+			for _, f := range o.Fields {
+				if f.Computed() {
+					found = append(found, f.Name)
+				}
+			}
+		}
+		if got := strings.Join(found, " "); got != want {
+			t.Errorf("%s: the computed fields are %q, not %q", modules, got, want)
+		}
+	}
+}
