@@ -18,6 +18,7 @@ import (
 
 	"github.com/kontor-crm/kontor/internal/auth"
 	"github.com/kontor-crm/kontor/internal/directory"
+	"github.com/kontor-crm/kontor/internal/jobs"
 	"github.com/kontor-crm/kontor/internal/rest"
 	"github.com/kontor-crm/kontor/internal/secret"
 	"github.com/kontor-crm/kontor/internal/store"
@@ -31,6 +32,7 @@ type serverOptions struct {
 	listen             string
 	listenSystem       string
 	connections        int
+	jobs               int
 	pooler             bool
 	trustedProxies     []string
 }
@@ -63,6 +65,7 @@ server is down.`,
 	flags.StringVar(&o.listen, "listen", ":8080", "address of the API")
 	flags.StringVar(&o.listenSystem, "listen-system", ":8081", "address of /healthz, /readyz and /metrics")
 	flags.IntVar(&o.connections, "connections", 80, "the most connections to one database server at once, over all its tenants")
+	flags.IntVar(&o.jobs, "jobs", 0, "how many tenants' background work this process does at once, beside the workers; 0 leaves it to them")
 	flags.BoolVar(&o.pooler, "pooler", false, "the databases are reached through a pooler that gives each transaction another connection")
 	flags.StringSliceVar(&o.trustedProxies, "trusted-proxy", nil, "network of a proxy whose X-Forwarded-For tells the client's address, such as 10.0.0.0/8; may be given several times")
 	return command
@@ -107,8 +110,20 @@ func (o *serverOptions) run(ctx context.Context, system secret.Connection, key [
 		Tenants: tenants, Gate: auth.New(time.Now), Clock: time.Now, NewID: newID, Log: logger, Metrics: metrics, TrustedProxies: proxies, Wake: list.Wake,
 	})
 	group, ctx := errgroup.WithContext(ctx)
-	group.Go(func() error { return ignoreCanceled(list.Run(ctx)) })
-	group.Go(func() error { return ignoreCanceled(tenants.Run(ctx)) })
+	// What is handed back when the process stops still needs the databases.
+	standing, stop := context.WithCancel(context.WithoutCancel(ctx))
+	group.Go(func() error { return ignoreCanceled(list.Run(standing)) })
+	group.Go(func() error { return ignoreCanceled(tenants.Run(standing)) })
+	group.Go(func() error {
+		defer stop()
+		if o.jobs == 0 {
+			<-ctx.Done()
+			return nil
+		}
+		return jobs.New(jobs.Options[rest.Database]{
+			Calendar: list, Tenants: tenants, Kinds: jobs.Kinds(), Clock: time.Now, NewID: newID, Log: logger, Concurrency: o.jobs,
+		}).Run(ctx)
+	})
 	for _, door := range []struct {
 		address string
 		handler http.Handler
