@@ -53,7 +53,7 @@ func isLocal(host string) bool { return host == "localhost" || strings.HasSuffix
 func exceptLocal(proxy func(*http.Request) (*url.URL, error)) func(*http.Request) (*url.URL, error) {
 	return func(request *http.Request) (*url.URL, error) {
 		if isLocal(request.URL.Hostname()) {
-			return nil, nil //nolint:nilnil // no proxy is no error
+			return nil, nil
 		}
 		return proxy(request)
 	}

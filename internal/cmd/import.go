@@ -151,7 +151,10 @@ func (o *importOptions) signIn(ctx context.Context, password string) (*client, e
 	if err != nil {
 		return nil, err
 	}
-	return c, c.login(ctx, o.user, password)
+	if err := c.login(ctx, o.user, password); err != nil {
+		return nil, err
+	}
+	return c, nil
 }
 
 // takeBack undoes an import.
@@ -176,7 +179,10 @@ func (o *importOptions) takeBack(ctx context.Context, out, errOut io.Writer) err
 		return fmt.Errorf("undoing %s: %w", o.undo, err)
 	}
 	var report struct {
-		Deleted, Restored, Unchanged, Failed int
+		Deleted   int `json:"deleted"`
+		Restored  int `json:"restored"`
+		Unchanged int `json:"unchanged"`
+		Failed    int `json:"failed"`
 	}
 	if err := json.Unmarshal(done.Report, &report); err != nil {
 		return fmt.Errorf("reading the report of %s: %w", made.ID, err)

@@ -26,7 +26,8 @@ func service(t *testing.T, report importReport, failed string) string {
 	asked := 0
 	mux.HandleFunc("GET /api/v1/jobs/7", func(w http.ResponseWriter, _ *http.Request) {
 		now := job{ID: "7", State: "running"}
-		if asked++; asked > 1 {
+		asked++
+		if asked > 1 {
 			now.State, now.Errors = "done", "/api/v1/jobs/7/errors"
 			now.Report, _ = json.Marshal(report)
 		}
@@ -90,7 +91,7 @@ func TestTheFileOfFailedLinesIsNotTheImportedOne(t *testing.T) {
 	if err := o.on(t.Context(), path); err == nil || !strings.Contains(err.Error(), "--failed") {
 		t.Errorf("importing a file and writing it at once: %v", err)
 	}
-	if left, err := os.ReadFile(path); err != nil || string(left) != text { //nolint:gosec // the test's own file
+	if left, err := os.ReadFile(path); err != nil || string(left) != text {
 		t.Errorf("the file holds %q now, %v", left, err)
 	}
 }
@@ -100,7 +101,7 @@ func TestNamesBelowLocalhostAreDialledWithoutAProxy(t *testing.T) {
 	for address, direct := range map[string]bool{"http://acme.localhost:8080": true, "http://localhost:8080": true, "http://acme.example": false} {
 		asked := false
 		proxy := exceptLocal(func(*http.Request) (proxy *url.URL, err error) { asked = true; return proxy, err })
-		request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, address, nil)
+		request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, address, http.NoBody)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -152,7 +152,7 @@ func (u *undoing) oneByOne(ctx context.Context, tx Tx, deeds []*deed) error {
 		err := tx.Savepoint(ctx, func(ctx context.Context) error { return u.carryOut(ctx, tx, u.at, d.write) })
 		switch {
 		case isRefusal(err):
-			u.fail(d, "%s", err)
+			u.failf(d, "%s", err)
 		case err != nil:
 			return err
 		default:
@@ -172,7 +172,7 @@ func (u *undoing) count(d *deed) {
 	}
 }
 
-func (u *undoing) fail(d *deed, format string, args ...any) {
+func (u *undoing) failf(d *deed, format string, args ...any) {
 	d.write = nil
 	u.place.Report.Failed++
 	u.failed = append(u.failed, FailedUndo{Object: d.object, ID: d.id, Reason: fmt.Sprintf(format, args...)})
@@ -269,11 +269,11 @@ func (u *undoing) wishes(deeds []*deed) (map[*deed]*wish, error) {
 		case d.undone:
 			u.place.Report.Unchanged++
 		case d.before == nil:
-			u.fail(d, "was deleted since")
+			u.failf(d, "was deleted since")
 		case d.before.version != d.last || d.writes != d.last-d.first+1:
-			u.fail(d, "was changed since")
+			u.failf(d, "was changed since")
 		case d.created && u.mayGo(object, d.id) != nil:
-			u.fail(d, "nobody can delete themselves")
+			u.failf(d, "nobody can delete themselves")
 		case d.created:
 			d.write = &write{object: object, id: d.id, operation: query.OperationDelete, version: d.before.version, before: d.before.values}
 		default:
@@ -334,7 +334,7 @@ func (u *undoing) decide(ctx context.Context, tx Tx, d *deed, w *wish, live targ
 	d.write.changed = changed
 	switch err := w.fault(); {
 	case err != nil:
-		u.fail(d, "%s", err)
+		u.failf(d, "%s", err)
 	case len(changed) == 0:
 		d.write = nil
 		u.place.Report.Unchanged++

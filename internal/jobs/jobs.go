@@ -61,7 +61,7 @@ type Options[D Database] struct {
 	// NewID makes the id of a record, and of a claim.
 	NewID func() (string, error)
 	Log   *slog.Logger
-	// Concurrency is how many tenants are looked at at once; 0 is 4.
+	// Concurrency is how many tenants are looked at side by side; 0 is 4.
 	Concurrency int
 	// Lease is how long a worker that is not heard of keeps a job; 0 is 30 seconds.
 	Lease time.Duration

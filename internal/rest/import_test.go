@@ -73,7 +73,7 @@ func form(t *testing.T, mapping any, file io.Reader) (contentType string, body i
 	return parts.FormDataContentType(), reader
 }
 
-// imports imports a file and waits for the end of the job.
+// imports sends a file and waits for the end of its job.
 func (u *user) imports(object string, mapping any, file string) *imported {
 	u.t.Helper()
 	return u.importsWith("", object, mapping, file)
@@ -367,9 +367,9 @@ func TestAnImportIsUndoneButForWhatWasChangedSince(t *testing.T) {
 	u.send("DELETE", "/api/v1/records/opportunity/"+again["id"].(string), nil).is(http.StatusNoContent)
 	r := u.send("POST", "/api/v1/jobs/"+done.id+"/undo", nil).is(http.StatusAccepted)
 	undo := u.follows(r.text("id"))
-	var report struct{ Deleted, Restored, Unchanged, Failed int }
+	var report crm.UndoReport
 	must(t, json.Unmarshal(u.get("/api/v1/jobs/"+undo.id).part("report"), &report))
-	if undo.state != "done" || report != struct{ Deleted, Restored, Unchanged, Failed int }{1, 1, 0, 2} {
+	if undo.state != "done" || report != (crm.UndoReport{Deleted: 1, Restored: 1, Failed: 2}) {
 		t.Fatalf("undone: %+v %s", report, undo.problem)
 	}
 	for _, words := range []string{"object,id,failure\n", "opportunity," + touched + `,"was changed since"`, "opportunity," + again["id"].(string) + `,"was deleted since"`} {
