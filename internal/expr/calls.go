@@ -43,7 +43,7 @@ func (c *checker) function(e ast.Expr, name string, args []ast.Expr) node {
 	case "min", "max":
 		return c.extreme(at, name, args)
 	}
-	if len(args) != 1 && !(name == "round" && len(args) == 2) {
+	if len(args) != 1 && (name != "round" || len(args) != 2) {
 		return c.refuse(at, "%s takes one value", name)
 	}
 	switch name {

@@ -228,7 +228,13 @@ func (v *evaluation) aggregate(n aggregate) any {
 		found := false
 		v.each(n.of, func() bool { found = true; return false })
 		return found
+	default:
+		return v.reduce(n)
 	}
+}
+
+// reduce makes one value of those that are not null.
+func (v *evaluation) reduce(n aggregate) any {
 	var values []any
 	v.each(n.of, func() bool {
 		if value := v.value(n.value); value != nil {

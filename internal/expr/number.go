@@ -2,7 +2,6 @@ package expr
 
 import (
 	"fmt"
-	"slices"
 	"unicode/utf8"
 
 	"github.com/shopspring/decimal"
@@ -154,14 +153,15 @@ func lengthOf(n node) int {
 	case choice:
 		return max(lengthOf(n.then), lengthOf(n.otherwise))
 	case call:
-		operands := make([]int, len(n.operands))
+		operands, longest := make([]int, len(n.operands)), 0
 		for i, operand := range n.operands {
 			operands[i] = lengthOf(operand)
+			longest = max(longest, operands[i])
 		}
 		if n.of.length != nil {
 			return n.of.length(operands)
 		}
-		return slices.Max(append(operands, 0))
+		return longest
 	}
 	return 0
 }

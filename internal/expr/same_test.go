@@ -317,7 +317,7 @@ func (c *chance) records(depth int) (string, scope) {
 
 // within makes an expression in which the record of a scope can be used, and
 // those cannot that its name hides.
-func (c *chance) within(each scope, make func() string) string {
+func (c *chance) within(each scope, of func() string) string {
 	before := c.scopes
 	defer func() { c.scopes = before }()
 	hides := strings.TrimSuffix(each.prefix, ".")
@@ -329,7 +329,7 @@ func (c *chance) within(each scope, make func() string) string {
 		c.scopes = append(c.scopes, outer)
 	}
 	c.scopes = append(c.scopes, each)
-	return make()
+	return of()
 }
 
 // reduced is a value of a list.

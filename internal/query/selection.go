@@ -57,7 +57,8 @@ func (c *Compiler) selectFields(a Access, o *schema.Object, names []string) (*se
 		return nil, malformed("fields", "at most %d fields can be asked for", maxFields)
 	}
 	if len(names) > 0 {
-		return s, s.choose(s.root, names)
+		err := s.choose(s.root, names)
+		return s, err
 	}
 	for _, f := range a.visible(o) {
 		if c.mayCompute(a, f) {
