@@ -531,14 +531,14 @@ func TestSQLHoldsNoValues(t *testing.T) {
 }
 
 func FuzzCompile(f *testing.F) {
-	s, o := deals(f)
+	s, o := deals(f, computing)
 	for _, seed := range []string{
 		`amount > 1 && name.startsWith("a")`, `stage in ["a", null]`, `-1.5e3 / seats`, `"a" in topics ? 1 : 2`, `date("2026-01-01") < close_date`,
 		`((((`, `a.b.c[1]{x: 2}`, "\"\\u00", "`x`", `1e-1`, `!!-1`, `- // x
  5.5 == 1`, `.name == r'x'`, `x{a:1}`, `0x`, `1u`, `'''x'''`, `customer.parent.name != city`, `lines.filter(x, x.free).map(y, y.price * y.quantity).sum() > 1`,
 		`customer.deals.all(d, d.lines.exists_one(l, l.price > amount))`, `lines.map(x, x).size()`, `x.exists(x, x.x)`,
 		`close_date + days(3) > today() && now() - called_at < duration("1h")`, `name.trim().replace("a", city) + string(round(amount, 2))`,
-		`max(seats % 3, floor(amount)) == called_at.getDayOfYear()`, `user().name.substring(1, 2)`, `(now() - called_at).getHours() / 24`,
+		`max(seats % 3, floor(amount)) == called_at.getDayOfYear()`, `user().name.substring(1, 2)`, `customer.big && worth > weighted`, `(now() - called_at).getHours() / 24`,
 	} {
 		f.Add(seed)
 	}
