@@ -121,7 +121,12 @@ func (w *Worker[D]) visit(ctx context.Context, visit Visit) {
 			visit = *again // the calendar knows it by another moment
 			continue
 		}
-		if err != nil || ctx.Err() != nil {
+		if ctx.Err() != nil {
+			// What is handed back need not wait until the calendar gives this worker up.
+			_ = w.options.Calendar.Visited(context.WithoutCancel(ctx), visit, 0)
+			return
+		}
+		if err != nil {
 			return // it comes up again by itself
 		}
 		if err := w.options.Calendar.Visited(ctx, visit, next); err != nil && ctx.Err() == nil {

@@ -87,7 +87,6 @@ func TestAWorkerThatIsStoppedHandsItsJobBackAndTheNextGoesOn(t *testing.T) {
 	}
 	var steps atomic.Int64
 	o.work(t, kind("count", counting(func(context.Context, int) error { steps.Add(1); return nil })))
-	o.wake(t)
 	o.becomes(t, made.ID, crm.JobDone)
 	if steps.Load() != 6 {
 		t.Errorf("%d steps were done again, want 6 that were left", steps.Load())
