@@ -28,7 +28,8 @@ func (r *Records) Aggregate(ctx context.Context, request query.AggregateRequest)
 			figures.Truncated = true
 			return errPageFull
 		}
-		if rows++; rows > 1 {
+		rows++
+		if rows > 1 {
 			figures.Items = append(figures.Items, ',')
 		}
 		figures.Items, err = aggregate.Encode(figures.Items, row)

@@ -135,7 +135,7 @@ func (c *chunk) together(ctx context.Context, tx Tx, known *knowledge) error {
 		known.remember(e)
 	}
 	if c.atomic && c.refusal() != nil {
-		return nil
+		return nil //nolint:nilerr // it is the entry's, and told with it
 	}
 	return c.write(ctx, tx, known.now, c.entries...)
 }
@@ -206,11 +206,11 @@ func (c *chunk) attempt(ctx context.Context, tx Tx, e *entry, known *knowledge) 
 func (c *chunk) decide(e *entry, known *knowledge) error {
 	e.outcome, e.problem, e.write, e.binds = OutcomeFailed, nil, nil, false
 	if e.unreadable != nil {
-		return nil
+		return nil //nolint:nilerr // it is the entry's, and told with it
 	}
 	record := known.find(e)
 	if e.problem = c.admit(e, record); e.problem != nil {
-		return nil
+		return nil //nolint:nilerr // it is the entry's, and told with it
 	}
 	binds := e.external != nil && (record == nil || known.external[*e.external] != record.id)
 	w := &write{object: c.object, operation: query.OperationCreate}
@@ -230,7 +230,7 @@ func (c *chunk) decide(e *entry, known *knowledge) error {
 		return err
 	}
 	if e.problem = asked.fault(); e.problem != nil {
-		return nil
+		return nil //nolint:nilerr // it is the entry's, and told with it
 	}
 	switch {
 	case record == nil:

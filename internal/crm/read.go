@@ -45,7 +45,8 @@ func (r *Records) List(ctx context.Context, request query.ListRequest) (*Page, e
 			page.Next = list.Next(last)
 			return errPageFull
 		}
-		if rows++; rows > 1 {
+		rows++
+		if rows > 1 {
 			page.Items = append(page.Items, ',')
 		}
 		page.Items = query.EncodeRow(page.Items, list.Statement.Columns, row)

@@ -71,8 +71,14 @@ func TestFiguresAreOfGroups(t *testing.T) {
 		{query.AggregateRequest{Filter: "false", Groups: []query.Group{{Field: "stage"}}}, ``},
 		{
 			query.AggregateRequest{Groups: []query.Group{{Field: "stage"}}, Values: []query.Value{
-				{Function: "count"}, {Function: "sum", Field: "amount"}, {Function: "avg", Field: "amount", Name: "mean"}, {Function: "count_distinct", Field: "name"},
-				{Function: "sum", Field: "seats"}, {Function: "max", Field: "close_date"}, {Function: "min", Field: "name"}, {Function: "count", Field: "amount"},
+				{Function: "count"},
+				{Function: "sum", Field: "amount"},
+				{Function: "avg", Field: "amount", Name: "mean"},
+				{Function: "count_distinct", Field: "name"},
+				{Function: "sum", Field: "seats"},
+				{Function: "max", Field: "close_date"},
+				{Function: "min", Field: "name"},
+				{Function: "count", Field: "amount"},
 			}},
 			`{"stage":"lost","count":1,"sum_amount":null,"sum_amount_currency":null,"mean":null,"mean_currency":null,"count_distinct_name":0,"sum_seats":null,"max_close_date":null,"min_name":null,"count_amount":0}
 {"stage":"won","count":3,"sum_amount":"10.30","sum_amount_currency":"EUR","mean":"3.433333","mean_currency":"EUR","count_distinct_name":2,"sum_seats":"18014398509481982","max_close_date":"2026-12-22","min_name":"a","count_amount":3}
@@ -128,8 +134,10 @@ func TestAmountsInDifferentCurrenciesAreNotMixed(t *testing.T) {
 	d := newDatabase(t)
 	deal := object(t, d.c, "deal")
 	for _, one := range []map[string]any{
-		{"amount": number("1"), "currency": "EUR", "stage": "won"}, {"amount": number("2"), "currency": "USD", "stage": "won"},
-		{"amount": number("3"), "currency": "USD", "stage": "lost"}, {"currency": "CNY", "stage": "lost"},
+		{"amount": number("1"), "currency": "EUR", "stage": "won"},
+		{"amount": number("2"), "currency": "USD", "stage": "won"},
+		{"amount": number("3"), "currency": "USD", "stage": "lost"},
+		{"currency": "CNY", "stage": "lost"},
 	} {
 		d.insert(deal, one)
 	}
@@ -260,8 +268,13 @@ func TestFiguresEqualThoseOfANaiveModel(t *testing.T) {
 	for range 60 {
 		random.Shuffle(len(groupable), func(i, j int) { groupable[i], groupable[j] = groupable[j], groupable[i] })
 		request := query.AggregateRequest{Object: "deal", Limit: query.MaxGroups, Values: []query.Value{
-			{Function: "count"}, {Function: "count", Field: "name"}, {Function: "count_distinct", Field: "seats"}, {Function: "sum", Field: "seats"},
-			{Function: "avg", Field: "seats"}, {Function: "min", Field: "name"}, {Function: "max", Field: "close_date"},
+			{Function: "count"},
+			{Function: "count", Field: "name"},
+			{Function: "count_distinct", Field: "seats"},
+			{Function: "sum", Field: "seats"},
+			{Function: "avg", Field: "seats"},
+			{Function: "min", Field: "name"},
+			{Function: "max", Field: "close_date"},
 			{Function: "sum", Field: "amount"},
 		}}
 		if random.IntN(2) == 0 {

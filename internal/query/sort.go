@@ -120,7 +120,7 @@ func split(keys []sortKey, last []*string) []part {
 		return []part{{keys: keys, last: last}}
 	}
 	nulls := part{condition: first.sorted(nil) + " IS NULL", keys: keys[1:]}
-	if last != nil && last[0] == nil {
+	if len(last) > 0 && last[0] == nil {
 		nulls.last = last[1:]
 		return []part{nulls}
 	}

@@ -41,5 +41,5 @@ func TestAnAggregateThatCannotBeReadIs400(t *testing.T) {
 		u.send("POST", "/api/v1/records/opportunity/aggregate", body).is(http.StatusBadRequest).names(path, "")
 	}
 	u.send("POST", "/api/v1/records/opportunity/aggregate", `[]`).is(http.StatusBadRequest)
-	u.send("POST", "/api/v1/records/oportunity/aggregate", map[string]any{}).is(http.StatusNotFound)
+	u.send("POST", "/api/v1/records/nothing/aggregate", map[string]any{}).is(http.StatusNotFound)
 }

@@ -62,9 +62,9 @@ func (u *user) batch(object string, operations ...op) *batched {
 	return &b
 }
 
-func (u *user) atomic(object string, operations ...op) *reply {
+func (u *user) atomic(operations ...op) *reply {
 	u.t.Helper()
-	return u.send("POST", "/api/v1/records/"+object+"/batch", map[string]any{"atomic": true, "operations": operations})
+	return u.send("POST", "/api/v1/records/product/batch", map[string]any{"atomic": true, "operations": operations})
 }
 
 func TestABatchDoesEachOperationForItself(t *testing.T) {
@@ -129,16 +129,14 @@ func TestAnAtomicBatchIsDoneAsAWholeOrNotAtAll(t *testing.T) {
 	o := newOrganisation(t)
 	u := o.signedIn(t)
 	taken := u.create("product", map[string]any{"name": "Taken", "code": "taken"})
-	u.atomic("product",
-		op{"op": "create", "fields": op{"name": "A", "code": "a"}},
+	u.atomic(op{"op": "create", "fields": op{"name": "A", "code": "a"}},
 		op{"op": "create", "fields": op{"code": "b"}},
 		op{"op": "update", "id": "00000000-0000-4000-8000-000000000000", "fields": op{"name": "B"}},
 		op{"op": "upsert", "key": "name", "fields": op{"name": "B"}},
 	).is(http.StatusUnprocessableEntity).names("operations[1].fields.name", "is required").
 		names("operations[2]", "there is no product").names("operations[3].key", "not unique")
 	// What only the database knows is told with its place too.
-	r := u.atomic("product",
-		op{"op": "create", "fields": op{"name": "A", "code": "a"}},
+	r := u.atomic(op{"op": "create", "fields": op{"name": "A", "code": "a"}},
 		op{"op": "create", "fields": op{"name": "B", "code": "taken"}},
 		op{"op": "delete", "id": taken},
 		op{"op": "create", "fields": op{"name": "C", "code": "a"}},
@@ -146,7 +144,7 @@ func TestAnAtomicBatchIsDoneAsAWholeOrNotAtAll(t *testing.T) {
 	if !strings.Contains(r.text("detail"), "nothing was written: 2 of 4") {
 		t.Errorf("the detail is %q", r.text("detail"))
 	}
-	u.atomic("product", op{"op": "update", "id": taken, "version": 7, "fields": op{"name": "x"}}).is(http.StatusPreconditionFailed).names("operations[0]", "version is 1")
+	u.atomic(op{"op": "update", "id": taken, "version": 7, "fields": op{"name": "x"}}).is(http.StatusPreconditionFailed).names("operations[0]", "version is 1")
 	if items := u.get("/api/v1/records/product").items(); len(items) != 1 || items[0]["name"] != "Taken" {
 		t.Errorf("something was written: %v", items)
 	}
@@ -155,9 +153,7 @@ func TestAnAtomicBatchIsDoneAsAWholeOrNotAtAll(t *testing.T) {
 	if rows != 2 {
 		t.Errorf("history and outbox have %d rows", rows)
 	}
-	u.atomic("product",
-		op{"op": "delete", "id": taken}, op{"op": "create", "fields": op{"name": "Next", "code": "taken"}},
-	).is(http.StatusOK)
+	u.atomic(op{"op": "delete", "id": taken}, op{"op": "create", "fields": op{"name": "Next", "code": "taken"}}).is(http.StatusOK)
 	if items := u.get("/api/v1/records/product").items(); len(items) != 1 || items[0]["name"] != "Next" {
 		t.Errorf("what an earlier operation frees is not free: %v", items)
 	}

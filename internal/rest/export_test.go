@@ -147,7 +147,7 @@ func longRecords(t *testing.T) *user {
 // begun is an export whose first bytes have come.
 func (u *user) begun(id string) *http.Response {
 	u.t.Helper()
-	request, err := http.NewRequestWithContext(u.t.Context(), http.MethodGet, u.o.api.URL+"/api/v1/records/opportunity/export?fields=description", nil)
+	request, err := http.NewRequestWithContext(u.t.Context(), http.MethodGet, u.o.api.URL+"/api/v1/records/opportunity/export?fields=description", http.NoBody)
 	must(u.t, err)
 	request.Host = u.o.host
 	request.Header.Set("Authorization", "Bearer "+u.token)

@@ -34,7 +34,7 @@ const (
 // xlsxTable is a workbook that is written as it goes: a spreadsheet is a ZIP of XML,
 // and neither needs to be known to its end. (Libraries keep it in memory or in a
 // temporary file; a server has little of the one and, in a cluster, none of the
-// other.) What does not fit on a sheet goes on on the next one. Texts are typed as
+// other.) What does not fit on a sheet continues on the next one. Texts are typed as
 // such, so that none is ever computed; one that is too long for a cell is cut.
 type xlsxTable struct {
 	archive *zip.Writer
@@ -123,9 +123,9 @@ func (t *xlsxTable) Row(row [][]byte) error {
 		}
 	}
 	t.beginRow()
-	for i, column := range t.columns {
-		if row[i] != nil {
-			t.value(i, column.Field, row[i])
+	for i, value := range row[:len(t.columns)] { // what a row has beyond the columns is not for the user
+		if value != nil {
+			t.value(i, t.columns[i].Field, value)
 		}
 	}
 	return t.endRow()

@@ -104,7 +104,7 @@ func TestAnExternalIDThatIsNoneIsRefused(t *testing.T) {
 			t.Errorf("%d: %+v %s", n, b.Items[0], b.says(0))
 		}
 	}
-	u.atomic("product", op{"op": "upsert", "external": op{"system": "SAP", "id": "1"}, "fields": op{"name": "A"}}).
+	u.atomic(op{"op": "upsert", "external": op{"system": "SAP", "id": "1"}, "fields": op{"name": "A"}}).
 		is(http.StatusUnprocessableEntity).names("operations[0].external.system", "small letters")
 	for path, operation := range map[string]op{
 		"operations[0].external":        {"op": "upsert", "external": op{"system": "sap"}, "fields": op{}},
@@ -112,7 +112,7 @@ func TestAnExternalIDThatIsNoneIsRefused(t *testing.T) {
 		"operations[0].id":              {"op": "delete", "id": "x", "external": sap("1")},
 		"operations[0].key":             {"op": "upsert", "fields": op{}},
 	} {
-		u.atomic("product", operation).is(http.StatusBadRequest).names(path, "")
+		u.atomic(operation).is(http.StatusBadRequest).names(path, "")
 	}
 	u.batch("product", op{"op": "upsert", "external": sap(strings.Repeat("长", 255)), "fields": op{"name": "A"}})
 }

@@ -485,9 +485,9 @@ func (b objectCalls) batch() {
 	version := &apiSchema{Type: "integer", Minimum: "1", Description: "Only when the record has this version."}
 	external := closed(map[string]*apiSchema{"system": text(), "id": text()}, "system", "id")
 	external.Description = "What another system calls the record."
-	operation := func(verb crm.Verb, fields string, parts map[string]*apiSchema, required ...string) *apiSchema {
+	operation := func(verb crm.Verb, fields string, parts map[string]*apiSchema) *apiSchema {
 		parts["op"] = &apiSchema{Type: "string", Enum: []any{string(verb)}}
-		required = append(required, "op")
+		required := []string{"op"}
 		if fields != "" {
 			parts["fields"] = schemaRef(fields + "." + b.object.Name)
 			required = append(required, "fields")
