@@ -309,7 +309,26 @@ func (d *deed) oldValues(object *schema.Object) (*wish, error) {
 		}
 		w.given[f] = decoded
 	}
+	d.completePointers(object, w)
 	return w, nil
+}
+
+// completePointers gives each relation to several objects both of its parts,
+// where the job has changed one of them: the other is as it was.
+func (d *deed) completePointers(object *schema.Object, w *wish) {
+	for _, f := range object.Fields {
+		if f.Type != schema.TypeRelation || len(f.Parts()) == 0 || !slices.ContainsFunc(f.Parts(), func(part *schema.Field) bool {
+			_, ok := w.given[part]
+			return ok
+		}) {
+			continue
+		}
+		for _, part := range f.Parts() {
+			if _, ok := w.given[part]; !ok {
+				w.given[part] = d.before.values[part]
+			}
+		}
+	}
 }
 
 // decide holds the old values against the model as it is now.
