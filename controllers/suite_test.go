@@ -191,7 +191,7 @@ func startOperator(t FullGinkgoTInterface, config *rest.Config, o operatorOption
 	acknowledged := make(chan struct{})
 	go func() {
 		defer close(acknowledged)
-		acknowledge(ctx, systemURL) //nolint:contextcheck // it closes its connection after ctx has ended
+		acknowledge(ctx, systemURL)
 	}()
 	op.stop = func() {
 		cancel()
@@ -210,7 +210,7 @@ func acknowledge(ctx context.Context, url string) {
 	if err != nil {
 		return
 	}
-	defer conn.Close(context.Background()) //nolint:errcheck,forbidigo // the test is over
+	defer conn.Close(context.WithoutCancel(ctx)) //nolint:errcheck // the test is over
 	if _, err := conn.Exec(ctx, "LISTEN kontor_directory"); err != nil {
 		return
 	}

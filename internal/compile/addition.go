@@ -56,7 +56,8 @@ func settleAdditions[F any](units []*unit[F], a addition[F]) []*F {
 			}
 			same[a.content(form)] = u
 		}
-		if count[a.object(form)]++; count[a.object(form)] > a.most {
+		count[a.object(form)]++
+		if count[a.object(form)] > a.most {
 			u.refuse(crmv1.ReasonInvalid, Problem{Path: "spec.object", Message: fmt.Sprintf("%q has %d of %s already, which is the most", a.object(form), a.most, a.kind)})
 			continue
 		}

@@ -90,13 +90,24 @@ func TestTheSchemaTellsWhatDependsOnWhat(t *testing.T) {
 	u := newOrganisation(t, withConditions, withRules).signedIn(t)
 	var answer struct {
 		Objects []struct {
-			Name   string
+			Name   string `json:"name"`
 			Fields []struct {
-				Name, DependsOn, RequiredWhen, ReadOnlyWhen, VisibleWhen, DefaultExpression string
-				Options                                                                     []struct{ When []string }
-			}
-			Rules []struct{ Expression, Field, Message string }
-		}
+				Name              string `json:"name"`
+				DependsOn         string `json:"dependsOn"`
+				RequiredWhen      string `json:"requiredWhen"`
+				ReadOnlyWhen      string `json:"readOnlyWhen"`
+				VisibleWhen       string `json:"visibleWhen"`
+				DefaultExpression string `json:"defaultExpression"`
+				Options           []struct {
+					When []string `json:"when"`
+				} `json:"options"`
+			} `json:"fields"`
+			Rules []struct {
+				Expression string `json:"expression"`
+				Field      string `json:"field"`
+				Message    string `json:"message"`
+			} `json:"rules"`
+		} `json:"objects"`
 	}
 	r := u.send("GET", "/api/v1/schema", nil, "Accept-Language: zh").is(http.StatusOK)
 	if err := json.Unmarshal(r.body, &answer); err != nil {

@@ -146,8 +146,8 @@ type Field struct {
 	DependsOn string `json:"dependsOn,omitempty"`
 	// DefaultExpression computes, in CEL over the record, the value of a new record that gives none.
 	DefaultExpression string `json:"defaultExpression,omitempty"`
-	// RequiredWhen, ReadOnlyWhen and VisibleWhen are conditions in CEL over the record; empty is never,
-	// never, and always.
+	// RequiredWhen, ReadOnlyWhen and VisibleWhen are conditions in CEL over the record. Empty, the first
+	// two never hold, and the third always does.
 	RequiredWhen string `json:"requiredWhen,omitempty"`
 	ReadOnlyWhen string `json:"readOnlyWhen,omitempty"`
 	VisibleWhen  string `json:"visibleWhen,omitempty"`
