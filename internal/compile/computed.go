@@ -21,14 +21,18 @@ func (c *compiler) refuseUncomputable() bool {
 	if s == nil || !slices.ContainsFunc(drafts, func(d *draft) bool { return slices.ContainsFunc(d.object.Fields, (*schema.Field).Computed) }) {
 		return false
 	}
-	again := false
 	for _, d := range drafts {
-		for _, f := range d.fields {
+		isNew := make([]bool, len(d.fields)) // as the forms are now: the first of an object that is refused takes the others with it
+		for i, f := range d.fields {
+			isNew[i] = f.isNew()
+		}
+		again := false
+		for i, f := range d.fields {
 			if !f.Computed() {
 				continue
 			}
 			if _, err := expr.CompileComputed(s, d.object, f.Field); err != nil {
-				c.settleUncomputable(drafts, d, f, problemsAt(f.at(), err))
+				c.settleUncomputable(drafts, d, f, isNew[i], problemsAt(f.at(), err))
 				again = true
 			}
 		}
@@ -53,9 +57,9 @@ func problemsAt(at string, err error) []Problem {
 }
 
 // settleUncomputable finds who has to give way over a field that cannot be computed.
-func (c *compiler) settleUncomputable(drafts []*draft, d *draft, f drafted, problems []Problem) {
+func (c *compiler) settleUncomputable(drafts []*draft, d *draft, f drafted, isNew bool, problems []Problem) {
 	unchanged := f.applied != nil && reflect.DeepEqual(f.applied.Formula, f.Formula) && reflect.DeepEqual(f.applied.Rollup, f.Rollup) && f.applied.Type == f.Type
-	if f.isNew() && !unchanged {
+	if isNew && !unchanged {
 		f.by.refuse(crmv1.ReasonInvalid, problems...)
 		return
 	}
@@ -66,7 +70,7 @@ func (c *compiler) settleUncomputable(drafts []*draft, d *draft, f drafted, prob
 		c.leftOut = map[fieldKey]bool{}
 	}
 	c.leftOut[fieldKey{d.object.Identity, f.Identity}] = true
-	if f.isNew() {
+	if isNew {
 		f.by.refuse(crmv1.ReasonInvalid, problems...)
 	}
 }
