@@ -290,7 +290,7 @@ func TestTheAPIServerFillsInWhatATenantDoesNotSay(t *testing.T) {
 	}
 	want := crmv1.TenantSpec{
 		Language: "en", TimeZone: "UTC", Currency: "EUR",
-		Modules:      []crmv1.Module{crmv1.ModuleSales, crmv1.ModuleMarketing},
+		Modules:      []crmv1.Module{crmv1.ModuleSales, crmv1.ModuleService, crmv1.ModuleMarketing},
 		Database:     crmv1.TenantDatabase{DeletionPolicy: crmv1.DeletionRetain},
 		ChangePolicy: crmv1.ChangePolicy{Automatic: []crmv1.ChangeClass{crmv1.ChangeSafe}},
 		DriftPolicy:  crmv1.DriftHeal,

@@ -54,14 +54,18 @@ type TenantList struct {
 }
 
 // Module is a part of the standard model that a tenant has or has not.
-// +kubebuilder:validation:Enum=sales;marketing
+// +kubebuilder:validation:Enum=sales;service;marketing
 type Module string
 
 // The modules.
 const (
-	// ModuleSales brings lead, opportunity, sales_record and product.
+	// ModuleSales brings leads, opportunities, quotes, orders, contracts, price
+	// books, targets, competitors and what belongs to them.
 	ModuleSales Module = "sales"
-	// ModuleMarketing brings campaign.
+	// ModuleService brings cases, repairs, returns, assets, knowledge and care.
+	ModuleService Module = "service"
+	// ModuleMarketing brings campaigns, sequences, messages, loyalty programmes
+	// and touchpoints.
 	ModuleMarketing Module = "marketing"
 )
 
@@ -110,14 +114,26 @@ type TenantSpec struct {
 	// +kubebuilder:validation:Pattern=`^[A-Z]{2}$`
 	Country string `json:"country,omitempty"`
 
-	// modules are the parts of the standard model that the tenant has, beside
-	// customers, contacts, activities, users and departments, which it always
-	// has: sales (lead, opportunity, sales_record, product) and marketing
-	// (campaign). An empty list is neither.
+	// modules are the parts of the standard model that the tenant has, beside the
+	// base, which it always has: customers, contacts, products, invoices, activities,
+	// mail, calls, documents, surveys, feedback, segments, users, teams,
+	// departments and regions. They are
+	//
+	//  - sales: lead, opportunity, sales_record, quote, sales_order, delivery,
+	//    contract, price_book, sales_target, competitor, public_pool, …
+	//  - service: case, repair_order, return_order, asset, knowledge_article,
+	//    care_plan, …
+	//  - marketing: campaign, sequence, message_send, loyalty_programme,
+	//    touchpoint, …
+	//
+	// Without the list a tenant has all of them; an empty list is the base alone.
+	// A module may be added at any time: its objects come, and with them the
+	// relations of other objects to them. One that is taken out of the list stays
+	// with its records, and status.schema.retained names it.
 	// +optional
 	// +listType=set
-	// +kubebuilder:default={sales,marketing}
-	// +kubebuilder:validation:MaxItems=2
+	// +kubebuilder:default={sales,service,marketing}
+	// +kubebuilder:validation:MaxItems=3
 	Modules []Module `json:"modules,omitzero"`
 
 	// administrator is the first user. The operator makes the account once and

@@ -14,12 +14,14 @@ func TestARuleAndAnIndexAreInTheSchemaByIdentity(t *testing.T) {
 	s := served(t, field("tier-x", "object: opportunity, name: tier, type: text")+
 		rule("tier-when-won", "object: opportunity, expression: \"stage != 'won' || tier != null\", field: tier")+
 		objectIndex("by-tier", "object: opportunity, fields: [{field: tier}, {field: amount, order: descending}]"))
-	if len(s.Rules) != 1 || s.Rules[0].Field != "tier-x" || s.Rules[0].Source != "ValidationRule tier-when-won" {
-		t.Errorf("the rules are %+v", s.Rules)
+	opportunity, _ := s.Object("opportunity")
+	rules, indexes := s.RulesOf(opportunity), s.IndexesOf(opportunity)
+	if len(rules) != 1 || rules[0].Field != "tier-x" || rules[0].Source != "ValidationRule tier-when-won" {
+		t.Errorf("the rules are %+v", rules)
 	}
 	want := []schema.IndexField{{Field: "tier-x"}, {Field: "amount", Descending: true}}
-	if len(s.Indexes) != 1 || !slices.Equal(s.Indexes[0].Fields, want) {
-		t.Errorf("the indexes are %+v", s.Indexes)
+	if len(indexes) != 1 || !slices.Equal(indexes[0].Fields, want) {
+		t.Errorf("the indexes are %+v", indexes)
 	}
 }
 
@@ -89,8 +91,55 @@ func TestADeletedRuleOrIndexLeavesNothingBehind(t *testing.T) {
 	t.Parallel()
 	applied := served(t, rule("a", "object: customer, expression: 'name != null'")+objectIndex("b", "object: customer, fields: [{field: name}]"))
 	result := on(t, applied, "")
-	if len(result.Schema.Rules)+len(result.Schema.Indexes)+len(result.Retained) != 0 {
-		t.Errorf("%+v %+v %v", result.Schema.Rules, result.Schema.Indexes, result.Retained)
+	customer, _ := result.Schema.Object("customer")
+	if rules, indexes := result.Schema.RulesOf(customer), result.Schema.IndexesOf(customer); len(rules)+len(indexes)+len(result.Retained) != 0 {
+		t.Errorf("%+v %+v %v", rules, indexes, result.Retained)
+	}
+}
+
+func TestTheStandardModelGivesWayToATenantsRulesAndIndexes(t *testing.T) {
+	t.Parallel()
+	documents := rule("campaign-dates", "object: campaign, expression: 'budget != null'") +
+		objectIndex("member-of-team", "object: team, fields: [{field: name}]") +
+		objectIndex("contact-twice", "object: customer_contact, unique: true, fields: [{field: customer}, {field: contact}]")
+	s := served(t, documents)
+	identities := map[string]string{}
+	for _, r := range s.Rules {
+		identities["rule "+r.Identity] = r.Source
+	}
+	for _, x := range s.Indexes {
+		identities["index "+x.Identity] = x.Source
+	}
+	for name, source := range map[string]string{
+		"rule campaign-dates": "ValidationRule campaign-dates", "rule std_campaign-dates": "standard",
+		"index member-of-team": "ObjectIndex member-of-team", "index std_member-of-team": "standard",
+		"index contact-twice": "ObjectIndex contact-twice", "index contact-of-customer": "", "index member-of-segment": "standard",
+	} {
+		if identities[name] != source {
+			t.Errorf("the source of the %s is %q, not %q", name, identities[name], source)
+		}
+	}
+	if again := on(t, s, documents); again.Schema.Digest() != s.Digest() {
+		t.Error("compiling over the own result changes the schema")
+	}
+}
+
+func TestAStandardRuleIsLeftOutWhereACustomFieldHoldsItsName(t *testing.T) {
+	t.Parallel()
+	documents := field("goal-start", "object: campaign, name: start_date, type: text")
+	in := read(t, documents)
+	in.Fields = in.Fields[:0]
+	old := Compile(in).Schema // what an older release served: campaign without a start
+	campaign, _ := old.Object("campaign")
+	for _, f := range campaign.Fields {
+		if f.Identity == "start_date" {
+			f.Identity, f.Column, f.Custom, f.Source, f.Type = "goal-start", "x_goal-start", true, "CustomField goal-start", schema.TypeText
+		}
+	}
+	s := on(t, old, documents).Schema
+	campaign, _ = s.Object("campaign")
+	if rules := s.RulesOf(campaign); len(rules) != 0 {
+		t.Errorf("the rules are %+v", rules)
 	}
 }
 

@@ -115,8 +115,8 @@ type compiler struct {
 	// off are the modules that the tenant does not want any more and whose objects are applied.
 	off []string
 
-	standard          []*schema.Object
-	standardPipelines []*crmv1.Pipeline
+	standard  []*schema.Object
+	additions standardAdditions
 
 	// leftOut are computed fields that cannot be computed and have no form that can.
 	leftOut map[fieldKey]bool

@@ -516,12 +516,52 @@ func TestWhatWasDeletedStaysAndIsNamed(t *testing.T) {
 
 func TestAModuleThatIsTurnedOffStays(t *testing.T) {
 	t.Parallel()
-	applied := served(t, field("tier", "object: campaign, type: text"))
-	in := read(t, field("tier", "object: campaign, type: text"))
-	in.Applied, in.Tenant.Spec.Modules = applied, []crmv1.Module{crmv1.ModuleSales}
-	result := Compile(in)
-	if got := strings.Join(result.Retained, ", "); got != "Module marketing" || result.Schema.Digest() != applied.Digest() {
-		t.Errorf("retained are %q", got)
+	for _, module := range Modules {
+		before := read(t, "")
+		before.Tenant.Spec.Modules = nil
+		for _, each := range Modules {
+			before.Tenant.Spec.Modules = append(before.Tenant.Spec.Modules, crmv1.Module(each))
+		}
+		in := before
+		in.Applied = mustCompile(t, before).Schema
+		in.Tenant = before.Tenant.DeepCopy()
+		in.Tenant.Spec.Modules = slices.DeleteFunc(in.Tenant.Spec.Modules, func(m crmv1.Module) bool { return string(m) == module })
+		result := mustCompile(t, in)
+		if got := strings.Join(result.Retained, ", "); got != "Module "+module || result.Schema.Digest() != in.Applied.Digest() {
+			t.Errorf("without %s, retained are %q", module, got)
+		}
+		in.Tenant, in.Applied = before.Tenant, result.Schema
+		if again := mustCompile(t, in); len(again.Retained) > 0 || again.Schema.Digest() != result.Schema.Digest() {
+			t.Errorf("with %s again, retained are %v", module, again.Retained)
+		}
+	}
+}
+
+func TestAModuleThatIsTurnedOnBringsItsObjectsAndTheRelationsToThem(t *testing.T) {
+	t.Parallel()
+	whole := Standard(Modules)
+	for _, module := range Modules {
+		in := read(t, "")
+		in.Tenant.Spec.Modules = nil
+		for _, other := range Modules {
+			if other != module {
+				in.Tenant.Spec.Modules = append(in.Tenant.Spec.Modules, crmv1.Module(other))
+			}
+		}
+		in.Applied = mustCompile(t, in).Schema
+		in.Tenant = in.Tenant.DeepCopy()
+		in.Tenant.Spec.Modules = append(in.Tenant.Spec.Modules, crmv1.Module(module))
+		got := mustCompile(t, in).Schema
+		if len(got.Objects) != len(whole.Objects) || len(got.Rules) != len(whole.Rules) || len(got.Indexes) != len(whole.Indexes) || len(got.Pipelines) != len(whole.Pipelines) {
+			t.Errorf("with %s turned on there are %d objects, %d rules, %d indexes and %d pipelines", module, len(got.Objects), len(got.Rules), len(got.Indexes), len(got.Pipelines))
+		}
+		for _, o := range whole.Objects {
+			for _, f := range o.Fields {
+				if g := mustField(t, got, o.Name, f.Name); !slices.Equal(g.Targets, f.Targets) {
+					t.Errorf("with %s turned on, %s.%s points to %v", module, o.Name, f.Name, g.Targets)
+				}
+			}
+		}
 	}
 }
 
@@ -671,18 +711,33 @@ func TestAFieldCannotMoveToAnotherObject(t *testing.T) {
 	}
 }
 
+// pipelineOf is the one pipeline of an object.
+func pipelineOf(t *testing.T, s *schema.Schema, object string) *schema.Pipeline {
+	t.Helper()
+	o, ok := s.Object(object)
+	if !ok {
+		t.Fatalf("there is no object %s", object)
+	}
+	pipelines := s.PipelinesOf(o)
+	if len(pipelines) != 1 {
+		t.Fatalf("%s has the pipelines %+v", object, pipelines)
+	}
+	return pipelines[0]
+}
+
 func TestATenantsPipelineReplacesTheStandardOne(t *testing.T) {
 	t.Parallel()
 	s := served(t, pipeline("sales", "stages: [{key: prospecting, probability: 10}, {key: won, kind: won, gate: {required: [amount, deal_size, deal-size]}}, {key: lost, kind: lost}]")+
 		field("deal-size", "object: opportunity, type: integer"))
-	if len(s.Pipelines) != 1 || s.Pipelines[0].Source != "Pipeline sales" {
-		t.Fatalf("the pipelines are %+v", s.Pipelines)
+	sales := pipelineOf(t, s, "opportunity")
+	if sales.Source != "Pipeline sales" {
+		t.Fatalf("the pipeline is %+v", sales)
 	}
 	stage := mustField(t, s, "opportunity", "stage")
 	if len(stage.Options) != 3 || stage.Options[0].Key != "prospecting" || stage.Default == nil || *stage.Default != "prospecting" {
 		t.Errorf("the stage is %+v", stage)
 	}
-	won, _ := s.Pipelines[0].Stage("won")
+	won, _ := sales.Stage("won")
 	if got := strings.Join(won.Required, ","); got != "amount,deal-size" || won.Probability != 100 {
 		t.Errorf("the won stage is %+v", won)
 	}
@@ -692,8 +747,8 @@ func TestADeletedPipelineGivesWayToANewOne(t *testing.T) {
 	t.Parallel()
 	applied := served(t, pipeline("sales", stages))
 	result := on(t, applied, pipeline("retail", stages))
-	if len(result.Retained) != 0 || result.Schema.Pipelines[0].Source != "Pipeline retail" {
-		t.Errorf("retained are %v, the pipeline is %+v", result.Retained, result.Schema.Pipelines[0])
+	if p := pipelineOf(t, result.Schema, "opportunity"); len(result.Retained) != 0 || p.Source != "Pipeline retail" {
+		t.Errorf("retained are %v, the pipeline is %+v", result.Retained, p)
 	}
 }
 

@@ -156,7 +156,11 @@ func TestComputedFieldsAreNoGatesTitlesOrKeysOfIndexes(t *testing.T) {
 
 func TestTheStandardModelComputesWhatItsModulesHave(t *testing.T) {
 	t.Parallel()
-	for modules, want := range map[string]string{"sales,marketing": "weighted_amount revenue roi", "sales": "weighted_amount", "marketing": ""} {
+	for modules, want := range map[string]string{
+		"sales,marketing": "weighted_amount lines_total sales_total revenue roi member_count response_count response_rate",
+		"sales":           "weighted_amount lines_total sales_total",
+		"marketing":       "member_count response_count response_rate",
+	} {
 		var found []string
 		s := Standard(strings.Split(modules, ","))
 		for _, name := range []string{"opportunity", "campaign"} {

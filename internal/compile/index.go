@@ -39,10 +39,38 @@ func (c *compiler) settleIndexes(s *schema.Schema) []*schema.Index {
 		object: func(x *schema.Index) string { return x.Object },
 		judge:  func(x *schema.Index, isNew bool) (string, []Problem) { return c.judgeIndex(s, x, isNew) },
 	})
+	own, same := map[string]bool{}, map[string]bool{}
+	for _, x := range indexes {
+		own[x.Identity], same[content(x)] = true, true
+	}
+	for _, document := range c.additions.indexes {
+		if x := c.standardIndex(document); x != nil && !same[content(x)] {
+			x.Identity = freeName(x.Identity, own)
+			indexes = append(indexes, x)
+		}
+	}
 	slices.SortFunc(indexes, func(a, b *schema.Index) int {
 		return cmp.Or(cmp.Compare(a.Object, b.Object), cmp.Compare(a.Identity, b.Identity))
 	})
 	return indexes
+}
+
+// standardIndex reads a standard index under the identities of this tenant; nil
+// when one of its fields is not there.
+func (c *compiler) standardIndex(document *crmv1.ObjectIndex) *schema.Index {
+	o, fields := c.standardObject(document.Spec.Object)
+	if o == nil {
+		return nil
+	}
+	x := &schema.Index{Identity: document.Name, Object: o.Identity, Unique: document.Spec.Unique, Source: sourceStandard}
+	for _, f := range document.Spec.Fields {
+		identity, ok := recordedIdentity(f.Field, fields)
+		if !ok {
+			return nil
+		}
+		x.Fields = append(x.Fields, schema.IndexField{Field: identity, Descending: f.Order == crmv1.IndexDescending})
+	}
+	return x
 }
 
 // content is the same for indexes that do the same.

@@ -58,7 +58,7 @@ func (c *compiler) settlePipelines(s *schema.Schema) []*schema.Pipeline {
 			take(u.applied)
 		}
 	}
-	for _, document := range c.standardPipelines {
+	for _, document := range c.additions.pipelines {
 		p := c.standardPipeline(document)
 		if p == nil || taken[slot(p)] {
 			continue
@@ -289,31 +289,22 @@ func (c *compiler) refuseRivals() bool {
 func (c *compiler) standardPipeline(document *crmv1.Pipeline) *schema.Pipeline {
 	p, _ := readStages(&document.Spec)
 	p.Identity, p.Source = document.Name, sourceStandard
-	for _, o := range c.standard {
-		if o.Identity != document.Spec.Object && o.Identity != standardPrefix+document.Spec.Object {
-			continue
-		}
-		fields := map[string]*schema.Field{}
-		for _, f := range o.Fields {
-			fields[f.Identity] = f
-		}
-		field, ok := recordedIdentity(document.Spec.Field, fields)
-		if !ok {
-			return nil
-		}
-		p.Object, p.Field = o.Identity, field
-		for i := range document.Spec.Stages {
-			if gate := document.Spec.Stages[i].Gate; gate != nil {
-				for _, name := range gate.Required {
-					if identity, ok := recordedIdentity(name, fields); ok {
-						p.Stages[i].Required = append(p.Stages[i].Required, identity)
-					}
+	o, fields := c.standardObject(document.Spec.Object)
+	field, ok := recordedIdentity(document.Spec.Field, fields)
+	if !ok {
+		return nil
+	}
+	p.Object, p.Field = o.Identity, field
+	for i := range document.Spec.Stages {
+		if gate := document.Spec.Stages[i].Gate; gate != nil {
+			for _, name := range gate.Required {
+				if identity, ok := recordedIdentity(name, fields); ok {
+					p.Stages[i].Required = append(p.Stages[i].Required, identity)
 				}
 			}
 		}
-		return p
 	}
-	return nil
+	return p
 }
 
 // takeStages makes the stages of each pipeline the options of its field. A new record starts in the first open one.

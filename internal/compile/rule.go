@@ -39,6 +39,16 @@ func (c *compiler) settleRules(s *schema.Schema) []*schema.ValidationRule {
 		object: func(r *schema.ValidationRule) string { return r.Object },
 		judge:  func(r *schema.ValidationRule, isNew bool) (string, []Problem) { return c.judgeRule(s, r, isNew) },
 	})
+	own := map[string]bool{}
+	for _, r := range rules {
+		own[r.Identity] = true
+	}
+	for _, document := range c.additions.rules {
+		if r := c.standardRule(s, document); r != nil {
+			r.Identity = freeName(r.Identity, own)
+			rules = append(rules, r)
+		}
+	}
 	slices.SortFunc(rules, func(a, b *schema.ValidationRule) int {
 		return cmp.Or(cmp.Compare(a.Object, b.Object), cmp.Compare(a.Identity, b.Identity))
 	})
@@ -65,6 +75,28 @@ func (c *compiler) judgeRule(s *schema.Schema, r *schema.ValidationRule, isNew b
 	}
 	_, err := expr.CompileCondition(s, o, r.Expression)
 	return crmv1.ReasonInvalid, append(problems, expressionProblems("spec.expression", err)...)
+}
+
+// standardRule reads a standard rule; nil when what it is about is not there in
+// this tenant, or when a custom field holds a name that it uses.
+func (c *compiler) standardRule(s *schema.Schema, document *crmv1.ValidationRule) *schema.ValidationRule {
+	standard, fields := c.standardObject(document.Spec.Object)
+	if standard == nil {
+		return nil
+	}
+	o, ok := s.ObjectByIdentity(standard.Identity)
+	if !ok {
+		return nil
+	}
+	e, err := expr.CompileCondition(s, o, document.Spec.Expression)
+	if err != nil || slices.ContainsFunc(e.Fields(), func(use expr.Use) bool { return use.Field.Custom }) {
+		return nil
+	}
+	r := &schema.ValidationRule{
+		Identity: document.Name, Object: o.Identity, Expression: document.Spec.Expression, Message: schema.Label(document.Spec.Message), Source: sourceStandard,
+	}
+	r.Field, _ = recordedIdentity(document.Spec.Field, fields)
+	return r
 }
 
 // expressionProblems are what is wrong with an expression, at the path where it stands.

@@ -62,17 +62,18 @@ func TestTheSampleCompilesWithoutAProblem(t *testing.T) {
 			t.Errorf("%s has the labels %v", path, f.Label)
 		}
 	}
-	if len(s.Pipelines) != 1 || s.Pipelines[0].Identity != "sales" {
-		t.Fatalf("the pipelines are %+v", s.Pipelines)
+	sales := pipelineOf(t, s, "opportunity")
+	if sales.Identity != "sales" {
+		t.Fatalf("the pipeline is %+v", sales)
 	}
 	var keys []string
-	for _, stage := range s.Pipelines[0].Stages {
+	for _, stage := range sales.Stages {
 		keys = append(keys, stage.Key)
 	}
 	if got := strings.Join(keys, " "); got != "prospecting engaging won lost" {
 		t.Errorf("the stages are %s", got)
 	}
-	if won := s.Pipelines[0].Stages[2]; won.Kind != schema.StageWon || strings.Join(won.Required, " ") != "amount close_date" {
+	if won := sales.Stages[2]; won.Kind != schema.StageWon || strings.Join(won.Required, " ") != "amount close_date" {
 		t.Errorf("the won stage is %+v", won)
 	}
 }

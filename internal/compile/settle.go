@@ -382,6 +382,9 @@ func inverseClaims(drafts []*draft, by refuser) map[string][]claim {
 }
 
 func fieldClaims(d *draft, names []claim, by refuser) {
+	if !slices.ContainsFunc(d.fields, func(f drafted) bool { return f.by != nil }) && !slices.ContainsFunc(names, func(c claim) bool { return c.by != nil }) {
+		return // the standard model agrees with itself
+	}
 	var identities, columns []claim
 	for _, f := range d.fields {
 		// What stands in one resource was compared there; an applied form cannot be refused.

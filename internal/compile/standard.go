@@ -5,6 +5,7 @@ import (
 	"embed"
 	"fmt"
 	"io/fs"
+	"path"
 	"slices"
 	"strings"
 	"sync"
@@ -19,8 +20,12 @@ import (
 const (
 	ModuleBase      = "base"
 	ModuleSales     = string(crmv1.ModuleSales)
+	ModuleService   = string(crmv1.ModuleService)
 	ModuleMarketing = string(crmv1.ModuleMarketing)
 )
+
+// Modules are all modules that a tenant may have beside the base.
+var Modules = []string{ModuleSales, ModuleService, ModuleMarketing}
 
 // sourceStandard is the Source of what Kontor ships.
 const sourceStandard = "standard"
@@ -32,14 +37,14 @@ const standardPrefix = "std_"
 var standardFiles embed.FS
 
 // Standard is the standard model alone: the objects of the modules and of the
-// base, with their pipelines. The organisation is empty.
+// base, with their pipelines, rules and indexes. The organisation is empty.
 func Standard(modules []string) *schema.Schema {
 	wanted := map[string]bool{ModuleBase: true}
 	for _, module := range modules {
 		wanted[module] = true
 	}
 	c := &compiler{}
-	c.standard, c.standardPipelines = standardModel(wanted)
+	c.takeStandard(standardModel(wanted))
 	s, err := c.compile()
 	if err != nil {
 		panic(fmt.Sprintf("the standard model is broken: %v", err)) // the files are part of the program
@@ -47,10 +52,17 @@ func Standard(modules []string) *schema.Schema {
 	return s
 }
 
-// standardDocuments are the parsed files, objects by name.
+// standardDocuments are the parsed files, each kind by name.
 type standardDocuments struct {
-	objects   []*crmv1.CustomObject
+	objects []*crmv1.CustomObject
+	standardAdditions
+}
+
+// standardAdditions are what the standard model has beside objects.
+type standardAdditions struct {
 	pipelines []*crmv1.Pipeline
+	rules     []*crmv1.ValidationRule
+	indexes   []*crmv1.ObjectIndex
 }
 
 var readStandard = sync.OnceValue(func() standardDocuments {
@@ -72,27 +84,36 @@ func parseStandard(files fs.FS) (standardDocuments, error) {
 		if err != nil {
 			return documents, err
 		}
-		if strings.HasPrefix(name, "standard/pipeline-") {
-			var p crmv1.Pipeline
-			if err := yaml.UnmarshalStrict(text, &p); err != nil {
-				return documents, fmt.Errorf("%s: %w", name, err)
-			}
-			documents.pipelines = append(documents.pipelines, &p)
-			continue
+		switch kind, _, _ := strings.Cut(path.Base(name), "-"); kind {
+		case "pipeline":
+			documents.pipelines, err = parsed(documents.pipelines, text)
+		case "rule":
+			documents.rules, err = parsed(documents.rules, text)
+		case "index":
+			documents.indexes, err = parsed(documents.indexes, text)
+		default:
+			documents.objects, err = parsed(documents.objects, text)
 		}
-		var o crmv1.CustomObject
-		if err := yaml.UnmarshalStrict(text, &o); err != nil {
+		if err != nil {
 			return documents, fmt.Errorf("%s: %w", name, err)
 		}
-		documents.objects = append(documents.objects, &o)
 	}
 	slices.SortFunc(documents.objects, func(a, b *crmv1.CustomObject) int { return cmp.Compare(a.Name, b.Name) })
 	return documents, nil
 }
 
+// parsed adds a document to those of its kind.
+func parsed[D any](documents []*D, text []byte) ([]*D, error) {
+	d := new(D)
+	if err := yaml.UnmarshalStrict(text, d); err != nil {
+		return nil, err
+	}
+	return append(documents, d), nil
+}
+
 // standardModel makes the objects of the modules, by identity. Relations to
-// objects of other modules are left out.
-func standardModel(modules map[string]bool) ([]*schema.Object, []*crmv1.Pipeline) {
+// objects of other modules are left out, and so is what is said of such objects.
+func standardModel(modules map[string]bool) ([]*schema.Object, standardAdditions) {
 	documents := readStandard()
 	there := map[string]bool{}
 	for _, o := range documents.objects {
@@ -112,13 +133,17 @@ func standardModel(modules map[string]bool) ([]*schema.Object, []*crmv1.Pipeline
 		})
 		objects = append(objects, o)
 	}
-	var pipelines []*crmv1.Pipeline
-	for _, p := range documents.pipelines {
-		if there[p.Spec.Object] {
-			pipelines = append(pipelines, p)
-		}
+	gone := func(object string) bool { return !there[object] }
+	return objects, standardAdditions{
+		pipelines: slices.DeleteFunc(slices.Clone(documents.pipelines), func(p *crmv1.Pipeline) bool { return gone(p.Spec.Object) }),
+		rules:     slices.DeleteFunc(slices.Clone(documents.rules), func(r *crmv1.ValidationRule) bool { return gone(r.Spec.Object) }),
+		indexes:   slices.DeleteFunc(slices.Clone(documents.indexes), func(x *crmv1.ObjectIndex) bool { return gone(x.Spec.Object) }),
 	}
-	return objects, pipelines
+}
+
+// takeStandard makes the standard model that of the compilation.
+func (c *compiler) takeStandard(objects []*schema.Object, additions standardAdditions) {
+	c.standard, c.additions = objects, additions
 }
 
 // moduleOf is the module that brings a standard object, or "".
@@ -129,6 +154,22 @@ func moduleOf(object string) string {
 		}
 	}
 	return ""
+}
+
+// standardObject is the standard object of that identity, which may be another one in this tenant,
+// and its standard fields by identity; nil when it is not there.
+func (c *compiler) standardObject(identity string) (*schema.Object, map[string]*schema.Field) {
+	for _, o := range c.standard {
+		if o.Identity != identity && o.Identity != standardPrefix+identity {
+			continue
+		}
+		fields := map[string]*schema.Field{}
+		for _, f := range o.Fields {
+			fields[f.Identity] = f
+		}
+		return o, fields
+	}
+	return nil, nil
 }
 
 // standardOverApplied gives the standard objects the identities and physical
@@ -258,10 +299,14 @@ func index(applied *schema.Schema) appliedIndex {
 		}
 	}
 	for _, r := range applied.Rules {
-		x.rules[r.Source] = r
+		if r.Source != sourceStandard {
+			x.rules[r.Source] = r
+		}
 	}
 	for _, i := range applied.Indexes {
-		x.indexes[i.Source] = i
+		if i.Source != sourceStandard {
+			x.indexes[i.Source] = i
+		}
 	}
 	return x
 }

@@ -29,12 +29,12 @@ func TestTheStandardModelKeepsTheRulesOfCustomObjects(t *testing.T) {
 			t.Errorf("%s: %s: %s", o.Name, p.Path, p.Message)
 		}
 		switch module := o.Annotations[crmv1.ModuleAnnotation]; module {
-		case ModuleBase, ModuleSales, ModuleMarketing:
+		case ModuleBase, ModuleSales, ModuleService, ModuleMarketing:
 		default:
 			t.Errorf("%s is of the unknown module %q", o.Name, module)
 		}
 	}
-	for _, o := range Standard([]string{ModuleSales, ModuleMarketing}).Objects {
+	for _, o := range Standard(Modules).Objects {
 		for _, f := range o.Fields {
 			for _, p := range schema.CheckField(f) {
 				t.Errorf("%s.%s: %s: %s", o.Name, f.Name, p.Path, p.Message)
@@ -45,7 +45,7 @@ func TestTheStandardModelKeepsTheRulesOfCustomObjects(t *testing.T) {
 
 func TestTheStandardModelSpeaksEnglishAndChinese(t *testing.T) {
 	t.Parallel()
-	s := Standard([]string{ModuleSales, ModuleMarketing})
+	s := Standard(Modules)
 	both := func(what string, label schema.Label) {
 		if label["en"] == "" || label["zh"] == "" {
 			t.Errorf("%s has the labels %v", what, label)
@@ -71,7 +71,7 @@ func TestTheStandardModelSpeaksEnglishAndChinese(t *testing.T) {
 
 func TestTheStandardModelHasTheLengthsAndRelationsOfTheRequirements(t *testing.T) {
 	t.Parallel()
-	s := Standard([]string{ModuleSales, ModuleMarketing})
+	s := Standard(Modules)
 	for path, want := range map[string]schema.Field{
 		"customer.name":                 {Type: schema.TypeText, Length: 50, Required: true}, // S42
 		"customer.primary_contact_name": {Type: schema.TypeText, Length: 50},
@@ -116,7 +116,7 @@ func TestTheStandardModelHasTheLengthsAndRelationsOfTheRequirements(t *testing.T
 
 func TestPhysicalNamesOfTheStandardModelAreItsOwn(t *testing.T) {
 	t.Parallel()
-	for _, o := range Standard([]string{ModuleSales, ModuleMarketing}).Objects {
+	for _, o := range Standard(Modules).Objects {
 		columns := map[string]bool{}
 		for _, f := range o.SystemFields() {
 			columns[f.Column] = true

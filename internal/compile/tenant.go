@@ -51,7 +51,7 @@ func (c *compiler) readTenant() {
 		}
 	}
 	slices.Sort(c.off)
-	c.standard, c.standardPipelines = standardModel(modules)
+	c.takeStandard(standardModel(modules))
 }
 
 // isTimeZone refuses "Local" too: it would mean another zone on each machine.

@@ -83,7 +83,7 @@ type Object struct {
 	Table string `json:"table"`
 	// Custom tells a tenant's own object from a standard one.
 	Custom bool `json:"custom,omitempty"`
-	// Module is the module that brings a standard object: "base", "sales", "marketing"; empty for custom ones.
+	// Module is the module that brings a standard object: "base", "sales", "service", "marketing"; empty for custom ones.
 	Module      string `json:"module,omitempty"`
 	Label       Label  `json:"label,omitempty"`
 	PluralLabel Label  `json:"pluralLabel,omitempty"`
