@@ -184,13 +184,18 @@ var organisations atomic.Int64
 // newOrganisation makes a tenant with the model of these tests, and waits until it is served.
 func newOrganisation(t *testing.T, edits ...func(*schema.Schema)) *organisation {
 	t.Helper()
+	return newOrganisationOf(t, testModel(t), testModel(t, edits...))
+}
+
+// newOrganisationOf is a tenant whose database was made of one model and brought to another.
+func newOrganisationOf(t *testing.T, first, model *schema.Schema) *organisation {
+	t.Helper()
 	p := onPlatform(t)
 	n := organisations.Add(1)
 	o := &organisation{platform: p, id: tenant.Identity{Installation: "test", Namespace: fmt.Sprintf("ns%d", n), Name: "acme"}}
 	o.host = fmt.Sprintf("acme%d.localhost", n)
-	model := testModel(t, edits...)
 	databases := provision.NewDatabases(p.servers)
-	must(t, databases.Ensure(t.Context(), p.admin, o.id, testModel(t)))
+	must(t, databases.Ensure(t.Context(), p.admin, o.id, first))
 	var err error
 	o.app, err = databases.Login(t.Context(), p.admin, o.id, tenant.RoleApplication, secret.NewPassword())
 	must(t, err)
