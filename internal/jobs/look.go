@@ -36,12 +36,14 @@ func (w *Worker[D]) look(ctx context.Context, key string) (next time.Duration, e
 			break
 		}
 	}
+	// What goes wrong here keeps no job waiting.
 	again, err := w.fillSearch(ctx, tenant)
-	if err != nil {
-		return 0, err
+	if err != nil && ctx.Err() == nil {
+		w.options.Log.WarnContext(ctx, "Records could not be made findable", "tenant", key, "error", err)
+		again = retryAfter
 	}
-	if err := tidy(ctx, tenant.Database()); err != nil {
-		return 0, err
+	if err := tidy(ctx, tenant.Database()); err != nil && ctx.Err() == nil {
+		w.options.Log.WarnContext(ctx, "A tenant could not be tidied up", "tenant", key, "error", err)
 	}
 	next, err = nextLook(ctx, tenant.Database())
 	if again >= 0 {
