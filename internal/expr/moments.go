@@ -178,6 +178,10 @@ func secondsSince1970(value any) decimal.Decimal {
 	return decimal.NewFromInt(moment.Unix()).Add(decimal.New(int64(moment.Nanosecond()/1000), -6))
 }
 
+// once keeps PostgreSQL from writing a subselect's value out wherever it is named:
+// in a chain of moves that would double, or worse, with each of them.
+const once = " OFFSET 0"
+
 // moved is a date or a time with a duration added or taken away. A date moves by whole days.
 func moved(kind schema.Kind, op operator) *function {
 	sign := " + "
@@ -202,7 +206,7 @@ func moved(kind schema.Kind, op operator) *function {
 		}
 		f.sql = func(_ *writer, o []string) string {
 			return "(SELECT CASE WHEN v.v BETWEEN 0 AND " + strconv.Itoa(lastDay) + " THEN '0001-01-01'::date + v.v::integer END" +
-				" FROM (SELECT (" + o[0] + " - '0001-01-01'::date)" + sign + "div(" + o[1] + ", " + strconv.Itoa(secondsOfDay) + ") AS v) AS v)"
+				" FROM (SELECT (" + o[0] + " - '0001-01-01'::date)" + sign + "div(" + o[1] + ", " + strconv.Itoa(secondsOfDay) + ") AS v" + once + ") AS v)"
 		}
 		return f
 	}
@@ -216,7 +220,7 @@ func moved(kind schema.Kind, op operator) *function {
 	f.sql = func(_ *writer, o []string) string {
 		return "(SELECT CASE WHEN v.v >= " + strconv.Itoa(firstSecond) + " AND v.v < " + strconv.Itoa(endOfTime) + " THEN" +
 			" ('1970-01-01'::timestamp + make_interval(days => div(v.v, 86400)::integer, secs => mod(v.v, 86400)::double precision)) AT TIME ZONE 'UTC' END" +
-			" FROM (SELECT round(EXTRACT(epoch FROM " + o[0] + ")" + sign + o[1] + ", 6) AS v) AS v)"
+			" FROM (SELECT round(EXTRACT(epoch FROM " + o[0] + ")" + sign + o[1] + ", 6) AS v" + once + ") AS v)"
 	}
 	return f
 }

@@ -119,6 +119,27 @@ func TestQuotientsAreRoundedOnce(t *testing.T) {
 	}
 }
 
+// TestAChainOfMovesIsPlannedAsFarAsItIsLong would take minutes and gigabytes if
+// PostgreSQL wrote a moved day out wherever it is named.
+func TestAChainOfMovesIsPlannedAsFarAsItIsLong(t *testing.T) {
+	t.Parallel()
+	s, o := deals(t)
+	connection := connect(t)
+	fill(t, connection, s, world{"deal": {{}}})
+	for _, text := range []string{
+		"close_date" + strings.Repeat(" + days(1)", 60) + " > date('2026-01-31')",
+		"called_at" + strings.Repeat(" + duration('1h')", 60) + " > now()",
+	} {
+		e, err := expr.Compile(s, o, text)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if answer := ask(t, connection, e, expr.Context{}, 0)[0]; answer == nil || *answer != "false" {
+			t.Errorf("%.30s…: the answer is %v", text, answer)
+		}
+	}
+}
+
 func fraction(number decimal.Decimal) string {
 	if number.IsInteger() {
 		return number.String() + ".0"
