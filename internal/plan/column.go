@@ -347,7 +347,7 @@ func (t *tableMaker) stale(names iter.Seq[string], owner string, kinds []string)
 	return slices.DeleteFunc(own, func(name string) bool {
 		return slices.ContainsFunc(t.shape.columns, func(other column) bool {
 			return slices.ContainsFunc(other.parts(), func(p part) bool { return p.name == name })
-		})
+		}) || slices.ContainsFunc(t.shape.indexes, func(x index) bool { return x.name == name })
 	})
 }
 

@@ -364,6 +364,23 @@ func TestNothingToDoIsAnEmptyPlan(t *testing.T) {
 	}
 }
 
+func TestAnIndexOfAnObjectWithALongNameComesOnce(t *testing.T) {
+	t.Parallel()
+	for length := 44; length <= schema.MaxNameLength; length++ {
+		long := func(s *schema.Schema) {
+			o := objectOf(s, "customer")
+			o.Table = schema.CustomPrefix + strings.Repeat("a", length)
+			s.Indexes = append(s.Indexes, &schema.Index{
+				Identity: "names", Object: "customer", Fields: []schema.IndexField{{Field: "name"}, {Field: "size"}}, Source: "ObjectIndex names",
+			})
+		}
+		applied := model(t, 3, long)
+		if p := Make(applied, model(t, 0, long), liveOf(applied), Policy{HealDrift: true}); !p.Empty() {
+			t.Errorf("with %d characters there is always something to do: %+v", length, p.Changes)
+		}
+	}
+}
+
 func TestWhatNobodyKnowsIsLeftAlone(t *testing.T) {
 	t.Parallel()
 	applied := model(t, 3)
