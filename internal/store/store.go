@@ -137,6 +137,7 @@ func (o *Opener) configure(connection secret.Connection) (*pgxpool.Config, error
 	config.ConnConfig.RuntimeParams = map[string]string{
 		"application_name":                    "kontor",
 		"timezone":                            "UTC",
+		"jit":                                 "off", // compiling the subqueries of an expression takes longer than all of the rest
 		"datestyle":                           "ISO",
 		"statement_timeout":                   milliseconds(o.options.StatementTimeout),
 		"lock_timeout":                        milliseconds(lockTimeout),
