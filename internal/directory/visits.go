@@ -3,6 +3,7 @@ package directory
 import (
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -30,7 +31,12 @@ func (d *Directory) Wake(ctx context.Context, key string) error {
 }
 
 // Due takes some tenants that are due for a worker, those first that have waited longest.
+// Of those that are not known here yet, because the directory is still being read or
+// the word of a new one is under way, none is given: they would count as gone.
 func (d *Directory) Due(ctx context.Context, most int) ([]jobs.Visit, error) {
+	if d.Ready(ctx) != nil {
+		return nil, nil // there is a word when it is
+	}
 	ctx, cancel := context.WithTimeout(ctx, callTimeout)
 	defer cancel()
 	const take = `UPDATE visit SET due_at = now() + $1 * interval '1 millisecond' WHERE key IN (
@@ -47,7 +53,10 @@ func (d *Directory) Due(ctx context.Context, most int) ([]jobs.Visit, error) {
 	if err != nil {
 		return nil, fmt.Errorf("reading which tenants are due: %w", err)
 	}
-	return visits, nil
+	return slices.DeleteFunc(visits, func(visit jobs.Visit) bool {
+		_, isKnown := d.ByKey(visit.Key)
+		return !isKnown // it comes up again soon
+	}), nil
 }
 
 // Visited says when the tenant is due next, unless somebody has woken a worker meanwhile.

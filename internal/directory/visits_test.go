@@ -1,6 +1,7 @@
 package directory_test
 
 import (
+	"log/slog"
 	"slices"
 	"testing"
 	"time"
@@ -64,5 +65,23 @@ func TestAWorkerIsNoServerThatAnybodyWaitsFor(t *testing.T) {
 	w.serve(t, func(o *directory.Options) { o.Server = "" })
 	if living, err := w.operator.Acknowledged(t.Context(), "a/a", 1); err != nil || living != 0 {
 		t.Errorf("%d servers, %v", living, err)
+	}
+}
+
+func TestATenantThatIsNotKnownYetIsNotTakenForGone(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.publish(t, "a/a", 1, "a.example")
+	w.sql(t, `UPDATE visit SET due_at = now()`)
+	early, err := directory.Open(t.Context(), directory.Options{System: w.system, Sealer: w.sealer, Log: slog.New(slog.DiscardHandler)})
+	must(t, err)
+	if due, err := early.Due(t.Context(), 10); err != nil || len(due) != 0 {
+		t.Errorf("due before the directory is read: %v, %v", due, err)
+	}
+	d, _ := w.serve(t)
+	due, err := d.Due(t.Context(), 10)
+	must(t, err)
+	if got := keysOf(due); !slices.Equal(got, []string{"a/a"}) {
+		t.Errorf("due afterwards: %v", got)
 	}
 }
