@@ -49,16 +49,24 @@ type fight struct {
 }
 
 // BenchmarkAPI measures the calls of the REST API against the same SQL behind the
-// thinnest server there can be, in turn.
+// thinnest server there can be, in turn, and what else people wait or pay for.
 func BenchmarkAPI(b *testing.B) {
 	f := newFight(b, setting(b, "KONTOR_BENCH_ROWS", 1_000_000))
 	f.checkSame(b)
-	table := newTable(b, f.site, "calls", "ours /s", "p50 ms", "p99 ms", "CPU us", "baseline /s", "p50 ms", "p99 ms", "CPU us", "ratio", "aim", "in turn")
+	b.Run("calls", f.benchCalls)
+	b.Run("search", f.benchSearch)
+	b.Run("aggregate", f.benchAggregate)
+	b.Run("files", f.benchFiles)
+	b.Run("start", f.benchStart)
+	b.Run("idle", f.benchIdle)
+}
+
+func (f *fight) benchCalls(b *testing.B) {
+	table := f.newTable(b, "calls", "ours /s", "p50 ms", "p99 ms", "CPU us", "baseline /s", "p50 ms", "p99 ms", "CPU us", "ratio", "aim", "in turn")
 	for _, w := range f.workloads() {
 		f.measure(b, w, table)
 	}
 	table.print(b)
-	b.ReportMetric(0, "ns/op")
 }
 
 func newFight(b *testing.B, rows int) *fight {
@@ -118,20 +126,6 @@ func (f *fight) checkSame(b *testing.B) {
 func (f *fight) workloads() []workload {
 	at := func(n int) int { return mixed(n, "get") % f.rows }
 	scored := func(n int) []byte { return fmt.Appendf(nil, `{"score":%d}`, n) }
-	operations := func(n int) []byte {
-		var body bytes.Buffer
-		body.WriteString(`{"atomic":true,"operations":[`)
-		for i := range batchOf {
-			if i > 0 {
-				body.WriteByte(',')
-			}
-			body.WriteString(`{"op":"create","fields":`)
-			body.Write(f.fresh(n*batchOf + i).json())
-			body.WriteByte('}')
-		}
-		body.WriteString("]}")
-		return body.Bytes()
-	}
 	const records = "/api/v1/records/opportunity"
 	pair := func(name string, count int, request func(n int) (method, ours, thin string, body []byte), oursOK int, texts func(n int) []string) workload {
 		w := workload{name: name, records: count}
@@ -162,7 +156,7 @@ func (f *fight) workloads() []workload {
 		}, 200, func(n int) []string { return []string{dealID(at(n)), `"score":` + strconv.Itoa(n)} }),
 	}
 	batch := pair("batch of 100 creates", batchOf, func(n int) (string, string, string, []byte) {
-		return "POST", records + "/batch", "/batch", operations(n)
+		return "POST", records + "/batch", "/batch", f.batch(n)
 	}, 200, func(int) []string { return nil })
 	batch.ours.check = func(_, status int, body []byte) error {
 		if status != 200 || bytes.Count(body, []byte(`"status":201`)) != batchOf {
@@ -175,6 +169,22 @@ func (f *fight) workloads() []workload {
 }
 
 const batchOf = 100
+
+// batch is the body of a batch of new deals.
+func (f *fight) batch(n int) []byte {
+	var body bytes.Buffer
+	body.WriteString(`{"atomic":true,"operations":[`)
+	for i := range batchOf {
+		if i > 0 {
+			body.WriteByte(',')
+		}
+		body.WriteString(`{"op":"create","fields":`)
+		body.Write(f.fresh(n*batchOf + i).json())
+		body.WriteByte('}')
+	}
+	body.WriteString("]}")
+	return body.Bytes()
+}
 
 // fresh is a deal that is not there yet.
 func (f *fight) fresh(n int) deal { return newDeal(f.rows+n, f.customers) }
@@ -235,11 +245,11 @@ type table struct {
 	writer *tabwriter.Writer
 }
 
-func newTable(b *testing.B, s *site, head ...string) *table {
+func (f *fight) newTable(b *testing.B, head ...string) *table {
 	b.Helper()
 	t := &table{}
-	fmt.Fprintf(&t.text, "\nPostgreSQL %s with fsync, %s, %s, %d cores; %d opportunities, %d connections. CPU is the server's (and\nPostgreSQL's) for a request. Servers, PostgreSQL and the clients share the cores.\n\n",
-		s.version, runtime.Version(), machine(), runtime.NumCPU(), s.rows, connectionsAtOnce)
+	fmt.Fprintf(&t.text, "\nPostgreSQL %s with fsync, %s, %s, %d cores; %d opportunities. CPU is the server's (and\nPostgreSQL's) for a request. Servers, PostgreSQL and the %d clients share the cores.\n\n",
+		f.version, runtime.Version(), machine(), runtime.NumCPU(), f.rows, connectionsAtOnce)
 	t.writer = tabwriter.NewWriter(&t.text, 0, 0, 2, ' ', 0)
 	t.row(head...)
 	return t
@@ -252,6 +262,7 @@ func (t *table) print(b *testing.B) {
 	must(b, t.writer.Flush())
 	_, err := t.text.WriteTo(b.Output())
 	must(b, err)
+	b.ReportMetric(0, "ns/op")
 }
 
 // machine is the model of the processor.

@@ -81,9 +81,11 @@ func (a asking) ask(b *testing.B, clients int, length time.Duration) pace {
 	p := pace{took: time.Since(began), latencies: slices.Concat(latencies...)}
 	must(b, err)
 	p.requests = len(p.latencies)
-	slices.Sort(p.latencies)
+	p.sort()
 	return p
 }
+
+func (p *pace) sort() { slices.Sort(p.latencies) }
 
 // patienceOfClients is how long a client waits for its last answer.
 const patienceOfClients = time.Minute

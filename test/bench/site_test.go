@@ -36,7 +36,6 @@ type site struct {
 	version         string
 	admin           secret.Connection
 	system          secret.Connection
-	entries         *provision.Directory
 	// app is the application's connection to the database of this run, owner the superuser's.
 	app, owner secret.Connection
 	model      *schema.Schema
@@ -74,12 +73,13 @@ func newSite(b *testing.B, rows int) *site {
 	must(b, err)
 	s.app, s.owner = app.In(runDatabase), s.admin.In(runDatabase)
 	s.exec(ctx, b, s.admin, "DROP DATABASE IF EXISTS "+runDatabase+" WITH (FORCE)", "CREATE DATABASE "+runDatabase+" TEMPLATE "+id.Database()+" STRATEGY file_copy",
-		"GRANT CONNECT ON DATABASE "+runDatabase+" TO "+schema.QuoteIdent(app.User), "DROP DATABASE IF EXISTS bench_system WITH (FORCE)")
+		"GRANT CONNECT ON DATABASE "+runDatabase+" TO "+schema.QuoteIdent(app.User))
 	c := s.connect(ctx, b, s.owner)
 	must(b, c.QueryRow(ctx, "SELECT user_id::text FROM kontor.credential").Scan(&s.user))
 
-	s.openSystem(ctx, b)
-	must(b, s.entries.Publish(ctx, tenant.Entry{Key: "bench/acme", Hosts: []string{benchHost}, Application: s.app, Revision: s.model.Revision, Format: schema.Format}))
+	s.key, s.system = secret.NewKey(), s.admin.In("bench_system")
+	entries := s.openSystem(ctx, b, s.system)
+	must(b, entries.Publish(ctx, tenant.Entry{Key: "bench/acme", Hosts: []string{benchHost}, Application: s.app, Revision: s.model.Revision, Format: schema.Format}))
 	return s
 }
 
@@ -105,18 +105,18 @@ func (s *site) startPostgres(ctx context.Context, b *testing.B) {
 	s.version, _, _ = strings.Cut(s.version, " ")
 }
 
-// openSystem makes the system database, and the files that say where it is.
-func (s *site) openSystem(ctx context.Context, b *testing.B) {
+// openSystem makes a system database.
+func (s *site) openSystem(ctx context.Context, b *testing.B, system secret.Connection) *provision.Directory {
 	b.Helper()
-	s.key = secret.NewKey()
 	key, err := secret.ParseKey(s.key)
 	must(b, err)
 	sealer, err := secret.NewSealer(key, "directory")
 	must(b, err)
-	s.system = s.admin.In("bench_system")
-	s.entries, err = provision.OpenSystem(ctx, s.system, sealer, provision.Options{Clock: time.Now})
+	s.exec(ctx, b, s.admin, "DROP DATABASE IF EXISTS "+system.Database+" WITH (FORCE)")
+	entries, err := provision.OpenSystem(ctx, system, sealer, provision.Options{Clock: time.Now})
 	must(b, err)
-	b.Cleanup(s.entries.Close)
+	b.Cleanup(entries.Close)
+	return entries
 }
 
 // files are the arguments of `kontor server` and `kontor worker` that lead to a system database.
