@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+
+	"github.com/kontor-crm/kontor/internal/schema"
 )
 
 // planIndexes plans the indexes that a field asks for itself.
@@ -36,7 +38,7 @@ func (t *tableMaker) planDeclaredIndexes() {
 		change.Summary = fmt.Sprintf("add index %q to %s", x.declared.Identity, t.object().Name)
 		if x.declared.Unique {
 			change.Summary = fmt.Sprintf("make the fields of index %q of %s unique together", x.declared.Identity, t.object().Name)
-			if t.live.HasRows && !t.had[key("part", t.object().Table, x.name)] {
+			if t.live.HasRows && !t.had[key("part", t.object().Table, x.name)] && !t.startsEmpty(x.declared) {
 				change.Kind, change.Class, change.Lock = ChangeUnique, Careful, lockShareUpdate
 				t.refuse(change, "the fields of index %q may not become unique while %s has records: some may have the same values", x.declared.Identity, t.object().Name)
 				continue
@@ -44,6 +46,19 @@ func (t *tableMaker) planDeclaredIndexes() {
 		}
 		t.addIndex(change, x.part)
 	}
+}
+
+// startsEmpty says whether a column of the index comes with this plan and without
+// values: then no two of the records there have the same.
+func (t *tableMaker) startsEmpty(x *schema.Index) bool {
+	return slices.ContainsFunc(x.Fields, func(indexed schema.IndexField) bool {
+		f, ok := t.object().FieldByIdentity(indexed.Field)
+		if !ok {
+			return false
+		}
+		_, there := t.live.Columns[f.Column]
+		return !there && f.Default == nil && f.Type != schema.TypeAutoNumber
+	})
 }
 
 func (t *tableMaker) dropIndexes(change Change, names []string) {

@@ -219,6 +219,13 @@ func TestPlans(t *testing.T) {
 			},
 		},
 		{
+			name: "fields become unique together with rows if one of them is new", rows: []string{"opportunity"},
+			wanted: form{func(s *schema.Schema) {
+				o := objectOf(s, "opportunity")
+				o.Fields = append(o.Fields, &schema.Field{Identity: "place", Name: "place", Column: "place", Type: schema.TypeText, Length: 50, Source: "standard"})
+			}, indexed("a", true, schema.IndexField{Field: "customer"}, schema.IndexField{Field: "place"})},
+		},
+		{
 			name: "fields become unique together only in an empty table", rows: []string{"opportunity"},
 			wanted: form{
 				indexed("one-each", true, schema.IndexField{Field: "customer"}, schema.IndexField{Field: "name"}),
