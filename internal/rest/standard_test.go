@@ -20,11 +20,54 @@ import (
 // standardTenant is a tenant of the standard model, with those modules.
 func standardTenant(t *testing.T, modules ...string) *organisation {
 	t.Helper()
+	return newOrganisationOf(t, compile.Standard(modules), withModules(nil, modules...))
+}
+
+// withModules is the standard model of a tenant with those modules, over what it has by now.
+func withModules(applied *schema.Schema, modules ...string) *schema.Schema {
 	tenant := &crmv1.Tenant{ObjectMeta: metav1.ObjectMeta{Name: "acme"}, Spec: crmv1.TenantSpec{Currency: "EUR", Country: "DE"}}
 	for _, module := range modules {
 		tenant.Spec.Modules = append(tenant.Spec.Modules, crmv1.Module(module))
 	}
-	return newOrganisationOf(t, compile.Standard(modules), compile.Compile(compile.Input{Tenant: tenant}).Schema)
+	return compile.Compile(compile.Input{Tenant: tenant, Applied: applied}).Schema
+}
+
+func TestModulesAreTurnedOnAndOffWithoutLosingRecords(t *testing.T) {
+	t.Parallel()
+	o := standardTenant(t)
+	u := o.signedIn(t)
+	u.get("/api/v1/records/case").is(http.StatusNotFound)
+	customer := u.create("customer", map[string]any{"name": "上海机床"})
+	activity := u.create("activity", map[string]any{"subject": "a", "customer": customer})
+
+	for i, module := range []string{"service", "marketing", "sales"} { // each brings what points to it from the others
+		o.apply(t, withModules(o.schema, []string{"service", "marketing", "sales"}[:i+1]...))
+		switch module {
+		case "service":
+			made := u.create("case", map[string]any{"subject": "broken", "kind": "complaint", "customer": customer})
+			u.send("PATCH", "/api/v1/records/activity/"+activity, map[string]any{"case": made}).is(http.StatusOK)
+			u.send("PATCH", "/api/v1/records/case/"+made, map[string]any{"order": made}).is(http.StatusUnprocessableEntity).names("order", "")
+		case "marketing":
+			u.create("campaign_member", map[string]any{"campaign": u.create("campaign", map[string]any{"name": "c", "activity_date": "2026-01-01"}), "customer": customer})
+		case "sales":
+			lead := u.create("lead", map[string]any{"name": "l", "source": "web", "campaign": u.get("/api/v1/records/campaign").items()[0]["id"]})
+			member := u.get("/api/v1/records/campaign_member").items()[0]["id"].(string)
+			u.send("PATCH", "/api/v1/records/campaign_member/"+member, map[string]any{"lead": lead}).is(http.StatusOK)
+		}
+	}
+	filter := url.QueryEscape(`cases.exists(c, c.kind == "complaint") && campaign_memberships.size() == 1 && activities.exists(a, a.case.subject == "broken")`)
+	if items := u.get("/api/v1/records/customer?filter=" + filter).items(); len(items) != 1 {
+		t.Errorf("the customers with a complaint are %v", items)
+	}
+	o.apply(t, withModules(o.schema)) // all of them off: their records stay and are served
+	for _, object := range []string{"case", "campaign_member", "lead"} {
+		if items := u.get("/api/v1/records/" + object).items(); len(items) != 1 {
+			t.Errorf("%s has the records %v", object, items)
+		}
+	}
+	if got := u.get("/api/v1/records/activity/" + activity).object()["case"]; got == nil {
+		t.Error("the activity has lost its case")
+	}
 }
 
 // TestEachObjectOfTheStandardModelIsServed makes a record of every object, with a
