@@ -32,7 +32,7 @@ var _ = Describe("The YAML of a newcomer", Ordered, ContinueOnFailure, func() {
 		Expect(refusal).To(ContainSubstring(path), yaml)
 		Expect(refusal).To(ContainSubstring(words), yaml)
 	},
-		Entry("a picklist without options", fieldYAML(namespace, "choice", "object: customer, type: picklist"), "spec.options", "needs options"),
+		Entry("a picklist without options", fieldYAML(namespace, "choice", "object: customer, type: picklist"), "spec.options", "needs either options or optionsFrom"),
 		Entry("a pipeline without a won stage", pipelineYAML("no-won", "{key: open}, {key: lost, kind: lost}"), "spec.stages", "kind won"),
 		Entry("a pipeline without a lost stage", pipelineYAML("no-lost", "{key: open}, {key: won, kind: won}"), "spec.stages", "kind lost"),
 		Entry("a move to a stage that does not exist",
