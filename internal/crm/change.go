@@ -64,6 +64,7 @@ func (r *Records) Update(ctx context.Context, object, id string, body map[string
 	if err != nil {
 		return nil, err
 	}
+	id = strings.ToLower(id) // ids may be written in capitals
 	return r.update(ctx, o, id, match, query.OperationUpdate, func() *wish { return decode(o, body) })
 }
 
@@ -73,6 +74,7 @@ func (r *Records) Move(ctx context.Context, object, id, stage string, match Matc
 	if err != nil {
 		return nil, err
 	}
+	id = strings.ToLower(id) // ids may be written in capitals
 	pipelines := r.Compiler.Schema().PipelinesOf(o)
 	if len(pipelines) == 0 {
 		return nil, fault.New(fault.Invalid, "%s has no pipeline to move in", o.Name)
@@ -157,6 +159,7 @@ func (r *Records) Delete(ctx context.Context, object, id string, match Match) er
 	if err != nil {
 		return err
 	}
+	id = strings.ToLower(id) // ids may be written in capitals
 	if err := r.mayGo(o, id); err != nil {
 		return err
 	}
@@ -209,6 +212,7 @@ func (r *Records) Restore(ctx context.Context, object, id string, match Match) (
 	if err != nil {
 		return nil, err
 	}
+	id = strings.ToLower(id) // ids may be written in capitals
 	var restored *Record
 	err = r.Runner.InTransaction(ctx, func(ctx context.Context, tx Tx) error {
 		before, err := r.lockDeleted(ctx, tx, o, id)

@@ -111,14 +111,22 @@ func (c *chunk) carry(ctx context.Context, tx Tx) error {
 	if err != nil {
 		return err
 	}
-	err = tx.Savepoint(ctx, func(ctx context.Context) error { return c.together(ctx, tx, known.clone()) })
-	if isRefusal(err) {
+	if c.isEntwined() {
+		err = c.oneByOne(ctx, tx, known)
+	} else if err = tx.Savepoint(ctx, func(ctx context.Context) error { return c.together(ctx, tx, known.clone()) }); isRefusal(err) {
 		err = c.oneByOne(ctx, tx, known)
 	}
 	if err == nil && c.atomic {
 		err = c.refusal()
 	}
 	return err
+}
+
+// isEntwined says whether an entry may change or delete records of other entries,
+// because it deletes one to which they may point.
+func (c *chunk) isEntwined() bool {
+	deletes := slices.ContainsFunc(c.entries, func(e *entry) bool { return e.verb == VerbDelete })
+	return deletes && concernsItself(c.Compiler.Schema(), c.object)
 }
 
 // isRefusal says whether the database refused one of the entries, as opposed to failing.
@@ -183,6 +191,14 @@ func (c *chunk) attempt(ctx context.Context, tx Tx, e *entry, known *knowledge) 
 	}
 	made := e.outcome == OutcomeCreated
 	err = tx.Savepoint(ctx, func(ctx context.Context) error { return c.write(ctx, tx, known.now, e) })
+	if err == nil && e.verb == VerbDelete && concernsItself(c.Compiler.Schema(), c.object) {
+		again, err := c.gather(ctx, tx)
+		if err != nil {
+			return false, err
+		}
+		*known = *again // the deletion may have changed the records of other entries
+		return false, nil
+	}
 	if err == nil {
 		known.remember(e)
 		return false, nil

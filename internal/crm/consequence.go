@@ -49,23 +49,12 @@ type consequences struct {
 }
 
 // follow adds what becomes of the records of one relation.
-func (c *consequences) follow(ctx context.Context, tx Tx, dependent schema.Dependent, ids []any) error {
-	var children []string
-	err := c.findBy(ctx, tx, dependent.Object, dependent.Relation, ids, func(id string, _ any) {
-		if !c.known[targetKey(dependent.Object.Identity, id)] {
-			children = append(children, id)
-		}
-	})
-	if err != nil || len(children) == 0 {
-		return err
-	}
+func (c *consequences) follow(ctx context.Context, tx Tx, dependent schema.Dependent, ids []string) error {
+	most := maxConsequences + 1
 	if dependent.Relation.OnDelete == schema.OnDeleteRefuse {
-		return fault.New(fault.Conflict, "it cannot be deleted: %d records of %s point to it by %q", len(children), dependent.Object.Name, dependent.Relation.Name)
+		most = 1 + len(c.known)
 	}
-	if len(children)+len(c.writes) > maxConsequences {
-		return fault.New(fault.Conflict, "it cannot be deleted: more than %d other records would have to change with it", maxConsequences)
-	}
-	statement, err := c.Compiler.LockMany(c.access(), dependent.Object, children)
+	statement, err := c.Compiler.LockReferring(c.access(), dependent.Object, dependent.Relation, ids, most)
 	if err != nil {
 		return err
 	}
@@ -83,6 +72,14 @@ func (c *consequences) add(dependent schema.Dependent, found *locked) error {
 	idField, _ := dependent.Object.Field(schema.FieldID)
 	id, _ := found.values[idField].(string)
 	key := targetKey(dependent.Object.Identity, id)
+	switch {
+	case c.known[key]: // it goes itself
+		return nil
+	case dependent.Relation.OnDelete == schema.OnDeleteRefuse:
+		return fault.New(fault.Conflict, "it cannot be deleted: records of %s point to it by %q", dependent.Object.Name, dependent.Relation.Name)
+	case len(c.writes) == maxConsequences:
+		return fault.New(fault.Conflict, "it cannot be deleted: more than %d other records would have to change with it", maxConsequences)
+	}
 	w := c.byRecord[key]
 	if w == nil {
 		w = &write{object: dependent.Object, id: id, operation: query.OperationUpdate, version: found.version, before: found.values, changed: query.Values{}}
@@ -117,12 +114,33 @@ func objectsOf(writes []*write) []*schema.Object {
 	return found
 }
 
-func idsOf(object *schema.Object, writes []*write) []any {
-	var ids []any
+func idsOf(object *schema.Object, writes []*write) []string {
+	var ids []string
 	for _, w := range writes {
 		if w.object == object {
 			ids = append(ids, w.id)
 		}
 	}
 	return ids
+}
+
+// concernsItself says whether deleting a record of the object may change or delete
+// others of the object.
+func concernsItself(s *schema.Schema, object *schema.Object) bool {
+	seen := map[string]bool{}
+	open := []*schema.Object{object}
+	for len(open) > 0 {
+		next := open[0]
+		open = open[1:]
+		for _, dependent := range s.Dependents(next) {
+			if dependent.Object == object {
+				return true
+			}
+			if !seen[dependent.Object.Identity] {
+				seen[dependent.Object.Identity] = true
+				open = append(open, dependent.Object)
+			}
+		}
+	}
+	return false
 }

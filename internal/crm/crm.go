@@ -77,6 +77,9 @@ type Record struct {
 	Version int64
 	// JSON is the object with its fields.
 	JSON []byte
+	// Moves says that what is shown may change without a new version: it is computed,
+	// from other records or the time.
+	Moves bool
 }
 
 // Match is the versions that a write is meant for; nil is any.

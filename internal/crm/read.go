@@ -116,7 +116,7 @@ func (r *Records) Get(ctx context.Context, object, id string, fields []string) (
 	if err != nil {
 		return nil, err
 	}
-	record := &Record{ID: id}
+	record := &Record{ID: id, Moves: slices.ContainsFunc(o.Fields, (*schema.Field).Computed)}
 	err = r.Runner.Query(ctx, statement, func(row [][]byte) error {
 		record.JSON = query.EncodeRow(nil, statement.Columns, row)
 		record.Version = versionIn(o, statement.Columns, row)

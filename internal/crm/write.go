@@ -212,9 +212,13 @@ func (r *Records) liveTargets(ctx context.Context, tx Tx, known targets, wishes 
 		if !ok {
 			continue
 		}
-		field, _ := target.Field(schema.FieldID)
-		err := r.findBy(ctx, tx, target, field, ids, func(id string, _ any) {
-			live[targetKey(identity, id)] = true
+		statement, err := r.Compiler.LiveOf(r.access(), target, textsOf(ids))
+		if err != nil {
+			return nil, err
+		}
+		err = tx.Query(ctx, statement, func(row [][]byte) error {
+			live[targetKey(identity, string(row[0]))] = true
+			return nil
 		})
 		if err != nil {
 			return nil, fmt.Errorf("looking up %s: %w", target.Name, err)
@@ -249,6 +253,17 @@ func (r *Records) liveFiles(ctx context.Context, tx Tx, live targets, identity s
 		return fmt.Errorf("looking up files: %w", err)
 	}
 	return nil
+}
+
+// textsOf are values that are texts.
+func textsOf(values []any) []string {
+	texts := make([]string, 0, len(values))
+	for _, value := range values {
+		if text, ok := value.(string); ok {
+			texts = append(texts, text)
+		}
+	}
+	return texts
 }
 
 // findBy gives the ids of the records whose field has one of the values.

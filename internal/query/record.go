@@ -59,6 +59,41 @@ func (c *Compiler) LockDeleted(a Access, object *schema.Object, id string) (Stat
 	return c.lock(a, object, []string{id}, gone(record))
 }
 
+// LockReferring is LockMany for at most so many live records whose relation points
+// to one of the records with those ids. Who points elsewhere by the time that it is
+// locked is not among them.
+func (c *Compiler) LockReferring(a Access, object *schema.Object, relation *schema.Field, ids []string, most int) (Statement, error) {
+	if err := a.writing(object); err != nil {
+		return Statement{}, err
+	}
+	id, _ := object.Field(schema.FieldID)
+	selected := c.selectWritten(a, object)
+	var args expr.Args
+	return Statement{
+		SQL: "SELECT " + selected.list(&args) + selected.from() + " WHERE " + column(record, relation) + " = ANY(" + args.Add(ids) +
+			"::text[]::uuid[]) AND " + live(record) + " ORDER BY " + column(record, id) + " LIMIT " + strconv.Itoa(most) + " FOR NO KEY UPDATE",
+		Args:    args.Values(),
+		Columns: selected.columns,
+	}, nil
+}
+
+// LiveOf is the ids of those live records among the given ones. Where it matters
+// what becomes of records that point to a deleted one, they cannot be deleted until
+// the transaction ends.
+func (c *Compiler) LiveOf(a Access, object *schema.Object, ids []string) (Statement, error) {
+	if err := a.reading(object); err != nil {
+		return Statement{}, err
+	}
+	id, _ := object.Field(schema.FieldID)
+	var args expr.Args
+	sql := "SELECT " + column(record, id) + " FROM " + object.QualifiedTable() + " AS " + record + " WHERE " + column(record, id) + " = ANY(" + args.Add(ids) +
+		"::text[]::uuid[]) AND " + live(record) + " ORDER BY " + column(record, id)
+	if len(c.schema.Dependents(object)) > 0 {
+		sql += " FOR SHARE"
+	}
+	return Statement{SQL: sql, Args: args.Values()}, nil
+}
+
 func (c *Compiler) lock(a Access, object *schema.Object, ids []string, state string) (Statement, error) {
 	if err := a.writing(object); err != nil {
 		return Statement{}, err
@@ -88,11 +123,20 @@ func (c *Compiler) Insert(a Access, object *schema.Object, id string, values Val
 	if err != nil {
 		return Statement{}, err
 	}
+	for _, f := range object.Fields {
+		if _, given := values[f]; !given && hasInitial(f) {
+			columns, places = append(columns, schema.QuoteIdent(f.Column)), append(places, "NULL")
+		}
+	}
 	columns, places = append(columns, schema.QuoteIdent(schema.FieldID)), append(places, args.Add(id)+"::uuid")
 	columns, places = c.beginnings(columns, places, by, at, &args)
 	return c.returning(a, object, "INSERT INTO "+object.QualifiedTable()+" AS "+record+" ("+strings.Join(columns, ", ")+") VALUES ("+
 		strings.Join(places, ", ")+")", &args), nil
 }
+
+// hasInitial says whether the database gives a new record a value of its own where
+// a statement names none. Whether a record gets its default is decided before.
+func hasInitial(f *schema.Field) bool { return f.Default != nil && f.Type != schema.TypeAutoNumber }
 
 // beginnings are what the system sets of a new record, but for its id.
 func (c *Compiler) beginnings(columns, places []string, by string, at time.Time, args *expr.Args) (allColumns, allPlaces []string) {
@@ -139,7 +183,7 @@ func (c *Compiler) InsertMany(a Access, object *schema.Object, records []NewReco
 		if err != nil {
 			return Statement{}, err
 		}
-		if found == 0 {
+		if found == 0 && !hasInitial(f) {
 			continue
 		}
 		unread -= found

@@ -19,7 +19,7 @@ func getRecord(ctx context.Context, c *call, model *tenancy.Model) (*answer, err
 	if err != nil {
 		return nil, err
 	}
-	if tag := etag(record.Version); record.Version > 0 && len(fields) == 0 && c.Header.Get("If-None-Match") == tag {
+	if tag := etag(record.Version); record.Version > 0 && !record.Moves && len(fields) == 0 && c.Header.Get("If-None-Match") == tag {
 		return &answer{status: http.StatusNotModified, header: http.Header{"Etag": {tag}}}, nil
 	}
 	return oneRecord(http.StatusOK, record), nil
