@@ -284,7 +284,11 @@ func (g *grouping) value(value Value, path string) error {
 	// An amount means nothing without its currency.
 	isAmount := f.Result().Type == schema.TypeMoney && f.Type != schema.TypeRollup
 	if isAmount && !strings.HasPrefix(value.Function, "count") && !slices.Contains(g.currencies, at) {
-		if currency, ok := at.object.Field(schema.FieldCurrency); ok {
+		if f.Beside != nil { // it is in the organisation's currency whatever the record's is
+			o.currency = true
+			own := g.args.Add(g.compiler.schema.Organisation.Currency) + "::text"
+			o.inner += ", " + own + ", " + own
+		} else if currency, ok := at.object.Field(schema.FieldCurrency); ok {
 			if _, err := g.access.field(at.object, currency.Name, path+".field"); err != nil {
 				return err
 			}

@@ -160,6 +160,10 @@ func TestAnAmountHasItsWorthInTheOrganisationsCurrencyBesideIt(t *testing.T) {
 	if got := fmt.Sprint(items); got != "[map[amount_base:10.00 budget_base:10.00 name:e] map[amount_base:9.00 budget_base:9.00 name:d] map[amount_base:<nil> budget_base:<nil> name:f]]" {
 		t.Errorf("the list is %s", got)
 	}
+	sum := u.send("POST", "/api/v1/records/opportunity/aggregate", map[string]any{"values": []any{map[string]any{"function": "sum", "field": "amount_base"}}}).is(http.StatusOK)
+	if got := fmt.Sprint(sum.items()); !strings.Contains(got, "sum_amount_base:19.00") || !strings.Contains(got, "sum_amount_base_currency:EUR") {
+		t.Errorf("the sum over all currencies is %s", got)
+	}
 	// A file that changes the amounts alone converts them from the records' own currency.
 	mapping = mappingOf("opportunity", "deal_id", fields{{"field": "deal_id", "column": "n"}, {"field": "amount", "column": "a"}})
 	if i := u.imports("opportunity", mapping, "n,a\nd,20\n"); i.report == nil || i.report.Updated != 1 {
