@@ -311,7 +311,7 @@ type FieldSpec struct {
 	// A text does not become a number, nor a number a text, once there are records.
 	// +optional
 	// +kubebuilder:validation:MaxLength=60
-	// +kubebuilder:validation:Pattern=`^([^{}]|\{year\}|\{month\}|\{day\})*\{number(:[0-9]{1,2})?\}([^{}]|\{year\}|\{month\}|\{day\})*$`
+	// +kubebuilder:validation:Pattern=`^([^{}\\]|\{year\}|\{month\}|\{day\})*\{number(:[0-9]{1,2})?\}([^{}\\]|\{year\}|\{month\}|\{day\})*$`
 	Pattern string `json:"pattern,omitempty"`
 
 	// min is the smallest value, in decimal notation: "0", "-10.5". For
@@ -543,6 +543,12 @@ type Key = string
 // +kubebuilder:validation:MaxLength=48
 // +kubebuilder:validation:Pattern=`^[a-z][a-z0-9_-]*$`
 type Identity = string
+
+// FieldPath names a field by what the API calls it or by its identity, or a part of one: address.city.
+// +kubebuilder:validation:MinLength=1
+// +kubebuilder:validation:MaxLength=97
+// +kubebuilder:validation:Pattern=`^[a-z][a-z0-9_-]*(\.[a-z][a-z0-9_]*)?$`
+type FieldPath = string
 
 // Number is a number in decimal notation.
 // +kubebuilder:validation:MaxLength=48

@@ -77,8 +77,9 @@ type ObjectIndexSpec struct {
 
 // IndexField is one field of an index.
 type IndexField struct {
-	// field is the API name or the identity of a field of the object.
-	Field Identity `json:"field"`
+	// field is the API name or the identity of a field of the object, or a part
+	// of one: address.city.
+	Field FieldPath `json:"field"`
 
 	// order is the direction of the sort that the index serves.
 	// +optional

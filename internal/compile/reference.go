@@ -101,8 +101,13 @@ func fieldReferences(s *schema.Schema, o *schema.Object, f *schema.Field, at str
 	if e.Kind() != f.Kind() {
 		problems = append(problems, Problem{Path: at, Message: fmt.Sprintf("gives a %s, and %q is %s", e.Kind(), f.Name, f.Type)})
 	}
-	if slices.ContainsFunc(e.Fields(), func(use expr.Use) bool { return use.Field == f }) {
-		problems = append(problems, Problem{Path: at, Message: fmt.Sprintf("reads %q itself, which has no value yet", f.Name)})
+	for _, use := range e.Fields() {
+		switch {
+		case use.Field == f:
+			problems = append(problems, Problem{Path: at, Message: fmt.Sprintf("reads %q itself, which has no value yet", f.Name)})
+		case use.Field.ReadOnly || use.Field.Type == schema.TypeAutoNumber:
+			problems = append(problems, Problem{Path: at, Message: fmt.Sprintf("reads %q, which the system sets when the record is made", use.Field.Path())})
+		}
 	}
 	return problems
 }
@@ -128,12 +133,30 @@ func sharedOptions(s *schema.Schema, f *schema.Field, at string) []Problem {
 	}
 	f.OptionsFrom = &schema.FieldRef{Object: o.Identity, Field: other.Identity}
 	f.Options = slices.Clone(other.Options)
-	if f.Default != nil {
+	if f.Default != nil && len(f.Options) > 0 { // the stages of a pipeline are not known here
 		if _, err := f.Parse(*f.Default); err != nil {
 			return []Problem{{Path: strings.TrimSuffix(at, "optionsFrom") + "default", Message: err.Error()}}
 		}
 	}
 	return nil
+}
+
+// governing is the picklist that decides which options a field has, or what is wrong
+// with it; nil without a word when the field depends on none.
+func governing(o *schema.Object, f *schema.Field) (other *schema.Field, problem string) {
+	if f.DependsOn == "" {
+		return nil, ""
+	}
+	other, ok := lookUp(f.DependsOn, o.FieldByIdentity, o.Field)
+	switch {
+	case !ok:
+		return nil, noField(o, f.DependsOn)
+	case other == f:
+		return nil, "a picklist cannot depend on itself"
+	case other.Type != schema.TypePicklist:
+		return nil, fmt.Sprintf("%q is %s; a picklist depends on a picklist", other.Name, other.Type)
+	}
+	return other, ""
 }
 
 // dependence finds the picklist that decides which options there are.
@@ -144,14 +167,9 @@ func dependence(o *schema.Object, f *schema.Field, at string) []Problem {
 		}
 		return nil
 	}
-	other, ok := lookUp(f.DependsOn, o.FieldByIdentity, o.Field)
-	switch {
-	case !ok:
-		return []Problem{{Path: at + ".dependsOn", Message: noField(o, f.DependsOn)}}
-	case other == f:
-		return []Problem{{Path: at + ".dependsOn", Message: "a picklist cannot depend on itself"}}
-	case other.Type != schema.TypePicklist:
-		return []Problem{{Path: at + ".dependsOn", Message: fmt.Sprintf("%q is %s; a picklist depends on a picklist", other.Name, other.Type)}}
+	other, problem := governing(o, f)
+	if problem != "" {
+		return []Problem{{Path: at + ".dependsOn", Message: problem}}
 	}
 	f.DependsOn = other.Identity
 	var problems []Problem
@@ -169,35 +187,61 @@ func dependence(o *schema.Object, f *schema.Field, at string) []Problem {
 }
 
 // settleReferences takes over what the fields in play refer to, and takes from
-// applied forms what has lost its ground: a condition over a field that is gone.
-func settleReferences(s *schema.Schema) {
-	for _, p := range s.Pipelines {
-		o, _ := s.ObjectByIdentity(p.Object)
-		for i := range p.Stages {
-			if gate := p.Stages[i].Gate; gate != "" {
-				if _, err := expr.CompileCondition(s, o, gate, expr.OwnRecord); err != nil {
-					p.Stages = slices.Clone(p.Stages)
-					p.Stages[i].Gate, p.Stages[i].GateMessage = "", nil
-				}
-			}
-		}
+// applied forms what has lost its ground: a condition over a field that is gone. A
+// form that is held keeps the options that it had of another field.
+func (c *compiler) settleReferences(s *schema.Schema) {
+	for i, p := range s.Pipelines {
+		s.Pipelines[i] = withReadableGates(s, p)
 	}
+	held := c.heldSources()
 	for _, o := range s.Objects {
 		for _, f := range o.Fields {
-			if len(fieldReferences(s, o, f, "")) == 0 {
-				continue
+			if !held[f.Source] {
+				sharedOptions(s, f, "")
 			}
 			for _, condition := range conditionsOf(f) {
 				if _, err := expr.CompileCondition(s, o, *condition, expr.OwnRecord); err != nil {
 					*condition = ""
 				}
 			}
-			if _, err := expr.Compile(s, o, f.DefaultExpression, expr.OwnRecord); err != nil {
+			if e, err := expr.Compile(s, o, f.DefaultExpression, expr.OwnRecord); err != nil || e.Kind() != f.Kind() {
 				f.DefaultExpression = ""
 			}
-			if len(dependence(o, f, "")) > 0 {
+			if _, problem := governing(o, f); problem != "" {
 				f.DependsOn = ""
 			}
 		}
 	}
+}
+
+// withReadableGates is the pipeline, or a copy of it without the gates that cannot be read any more.
+func withReadableGates(s *schema.Schema, p *schema.Pipeline) *schema.Pipeline {
+	o, _ := s.ObjectByIdentity(p.Object)
+	result := p
+	for i := range p.Stages {
+		if p.Stages[i].Gate == "" {
+			continue
+		}
+		if _, err := expr.CompileCondition(s, o, p.Stages[i].Gate, expr.OwnRecord); err == nil {
+			continue
+		}
+		if result == p {
+			result = new(*p)
+			result.Stages = slices.Clone(p.Stages)
+		}
+		result.Stages[i].Gate, result.Stages[i].GateMessage = "", nil
+	}
+	return result
+}
+
+// heldSources are the resources whose applied form is in play in place of the one that they ask for.
+func (c *compiler) heldSources() map[string]bool {
+	held := map[string]bool{}
+	for _, u := range c.objects {
+		held[u.ref.String()] = !u.isNew()
+	}
+	for _, u := range c.fields {
+		held[u.ref.String()] = !u.isNew()
+	}
+	return held
 }

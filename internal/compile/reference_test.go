@@ -21,6 +21,39 @@ func TestPicklistsShareTheirOptions(t *testing.T) {
 	}
 }
 
+func TestABorrowerThatIsHeldKeepsItsOptions(t *testing.T) {
+	t.Parallel()
+	documents := field("trade", "object: customer, type: picklist, options: [{key: hotel}, {key: bank}]") +
+		field("branch", "object: lead, type: picklist, optionsFrom: {object: customer, field: trade}")
+	in := read(t, strings.Replace(documents, ", {key: bank}", "", 1))
+	in.Applied = served(t, documents)
+	in.Held = map[Ref]string{{KindField, "branch"}: "it may not lose options"}
+	s := Compile(in).Schema
+	if got := mustField(t, s, "lead", "branch").Options; len(got) != 2 {
+		t.Errorf("the held field has %+v", got)
+	}
+	if got := mustField(t, s, "customer", "trade").Options; len(got) != 1 {
+		t.Errorf("its lender has %+v", got)
+	}
+}
+
+func TestTheAppliedSchemaIsNeverChanged(t *testing.T) {
+	t.Parallel()
+	applied := served(t, pipeline("sales", "stages: [{key: open, kind: open}, {key: won, kind: won, gate: {expression: amount > 3}}, {key: lost, kind: lost}]"))
+	for _, p := range applied.Pipelines {
+		for i := range p.Stages {
+			if p.Stages[i].Gate != "" {
+				p.Stages[i].Gate = "amount > what_no_release_knows()"
+			}
+		}
+	}
+	digest := applied.Digest()
+	s := on(t, applied, "").Schema
+	if applied.Digest() != digest || s.Digest() == digest {
+		t.Error("a gate that cannot be read is taken from the applied schema and not from the new one")
+	}
+}
+
 func TestFieldsThatDoNotFitOthersAreRefused(t *testing.T) {
 	t.Parallel()
 	country := field("land", "object: customer, type: picklist, options: [{key: de}, {key: cn}]")
@@ -61,6 +94,9 @@ func TestFieldsThatDoNotFitOthersAreRefused(t *testing.T) {
 		"a default that reads itself": {
 			field("a", "object: customer, type: text, defaultExpression: a"), "a", "spec.defaultExpression", `reads "a" itself`,
 		},
+		"a default that reads what the system sets": {
+			field("a", "object: customer, type: integer, defaultExpression: number"), "a", "spec.defaultExpression", `reads "number", which the system sets`,
+		},
 		"two defaults": {
 			field("a", "object: customer, type: text, default: x, defaultExpression: name"), "a", "spec.defaultExpression", "stands beside default",
 		},
@@ -83,7 +119,7 @@ func TestThePatternOfANumberIsChecked(t *testing.T) {
 	for pattern, want := range map[string]string{
 		"INV-{year}{month}{day}-{number:5}": "", "{number}": "", "INV-": "must hold {number} once", "{number}{number}": "must hold {number} once",
 		"{nummer}": "{nummer} means nothing", "{number:0}": "from 1 to 18 digits", "{number:99}": "from 1 to 18 digits", "{year:2}-{number}": "{year:2} means nothing",
-		"{number}}": "a brace without its partner",
+		"{number}}": "a brace without its partner", `a\{number}`: "must not hold a",
 	} {
 		verdict := Compile(read(t, field("a", "object: customer, type: auto_number, pattern: '"+pattern+"'"))).Verdicts[Ref{KindField, "a"}]
 		switch {

@@ -110,8 +110,9 @@ func (t *tableMaker) refusal(c *column, kind Kind, class Class, what string) Cha
 // refuseType refuses another type. Types of the same storage may follow each other
 // where the rules get wider: a text may become a long_text.
 func (t *tableMaker) refuseType(c *column, before *schema.Field) bool {
-	numbered := before.Type == schema.TypeAutoNumber || c.field.Type == schema.TypeAutoNumber
-	if before.Type == c.field.Type || before.Kind() == c.field.Kind() && before.Storage() == c.field.Storage() && !numbered {
+	other := before.Type == schema.TypeAutoNumber || c.field.Type == schema.TypeAutoNumber || // the database makes the one, people the other
+		c.field.Type == schema.TypeImage && before.Type != schema.TypeImage // nobody has looked whether the files are images
+	if before.Type == c.field.Type || before.Kind() == c.field.Kind() && before.Storage() == c.field.Storage() && !other {
 		if before.Storage() == c.field.Storage() || widerNumeric(string(before.Storage()), string(c.field.Storage())) {
 			return false
 		}

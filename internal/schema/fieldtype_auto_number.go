@@ -72,6 +72,9 @@ func checkPattern(pattern string) string {
 	if checkText(pattern, false) != nil {
 		return "must not hold control characters"
 	}
+	if strings.Contains(pattern, `\`) {
+		return `must not hold a \`
+	}
 	numbers := 0
 	for _, placeholder := range placeholders.FindAllString(pattern, -1) {
 		name, digits, sized := strings.Cut(strings.Trim(placeholder, "{}"), ":")
