@@ -99,7 +99,7 @@ verify-charts: ## Run helm lint on the charts.
 ##@ Measure
 
 .PHONY: bench
-bench: bench-tenants bench-api ## Measure everything, each against a baseline that is measured in the same run.
+bench: bench-tenants bench-api bench-peers ## Measure everything, each against a baseline that is measured in the same run.
 
 .PHONY: bench-tenants
 bench-tenants: setup bin/kube ## Print how fast tenants become Ready, against bare CREATE DATABASE.
@@ -113,3 +113,10 @@ bench-tenants: setup bin/kube ## Print how fast tenants become Ready, against ba
 bench-api: build ## Print how fast the REST API is, against the same SQL behind the thinnest server.
 	@hack/patiently.sh "Measuring the REST API: making the records takes some minutes" \
 		go test -count=1 -timeout 120m -v -run '^$$' -bench API -benchtime 1x ./test/bench
+
+# PocketBase is a module of its own, which nothing else knows.
+.PHONY: bench-peers
+bench-peers: build ## Print how fast the REST API is, beside PocketBase.
+	@hack/patiently.sh "Building PocketBase" go -C test/bench/peers build -o ../../../bin/pocketbase .
+	@hack/patiently.sh "Measuring the REST API beside PocketBase" \
+		go test -count=1 -timeout 60m -v -run '^$$' -bench Peers -benchtime 1x ./test/bench

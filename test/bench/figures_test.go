@@ -48,9 +48,15 @@ const aimOfSearch = 50 // milliseconds, for 95 of 100
 func (f *fight) benchSearch(b *testing.B) {
 	t := f.newTable(b, "search", "clients", "/s", "p50 ms", "p95 ms", "p99 ms", "CPU us", "aim")
 	measure := func(name string, clients int, text func(n int) string) {
+		found := answers(http.StatusOK, func(int) []string { return []string{`{"items":[{`, `"complete":true`} })
 		a := asking{f.ours.address, func(n int) []byte {
 			return f.ours.request("GET", "/api/v1/search?q="+url.QueryEscape(text(n)), nil)
-		}, answers(http.StatusOK, func(int) []string { return []string{`{"items":[{`, `"complete":true`} })}
+		}, func(n, status int, body []byte) error {
+			if err := found(n, status, body); err != nil {
+				return fmt.Errorf("looking for %q: %w", text(n), err)
+			}
+			return nil
+		}}
 		a.ask(b, clients, f.length/4)
 		var paces []pace
 		for range f.rounds {

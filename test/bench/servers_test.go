@@ -96,19 +96,19 @@ func (o *ours) call(b *testing.B, method, path string, body []byte, status int, 
 	}
 }
 
-// thinServer is the baseline, see thin.
-type thinServer struct {
+// baseline is a server that ours is held against.
+type baseline struct {
 	*program
 	address string
+	headers string
 }
 
-func startThin(b *testing.B, s *site) *thinServer {
+// startThin starts the thin server, see thin.
+func startThin(b *testing.B, s *site) *baseline {
 	b.Helper()
-	t := &thinServer{address: freeAddress(b)}
-	document, err := json.Marshal(s.model)
-	must(b, err)
+	t := &baseline{address: freeAddress(b)}
 	options, err := json.Marshal(thinOptions{
-		Database: s.app, Schema: document, Revision: s.model.Revision, User: s.user, Listen: t.address, Profile: profile("thin"),
+		Database: s.app, User: s.user, Listen: t.address, Profile: profile("thin"),
 	})
 	must(b, err)
 	t.program = startProgram(b, "thin", []string{thinEnvironment + "=" + string(options)}, os.Args[0])
@@ -116,8 +116,8 @@ func startThin(b *testing.B, s *site) *thinServer {
 	return t
 }
 
-func (t *thinServer) request(method, path string, body []byte) []byte {
-	return plain(method, path, benchHost, "", body)
+func (s *baseline) request(method, path string, body []byte) []byte {
+	return plain(method, path, benchHost, s.headers, body)
 }
 
 // listPath is the address of a list of ours.

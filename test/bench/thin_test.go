@@ -37,8 +37,6 @@ const thinEnvironment = "KONTOR_BENCH_THIN"
 // thinOptions are what the benchmark tells the thin server.
 type thinOptions struct {
 	Database secret.Connection
-	Schema   json.RawMessage
-	Revision int64
 	User     string
 	Listen   string
 	Profile  string
@@ -126,16 +124,6 @@ type thin struct {
 }
 
 func newThin(ctx context.Context, options thinOptions) (*thin, error) {
-	loaded, err := schema.Load(options.Schema)
-	if err != nil {
-		return nil, err
-	}
-	loaded.Revision = options.Revision
-	t := &thin{compiler: query.New(loaded, nil, "bench/acme"), user: options.User}
-	if t.object, err = t.compiler.Object("opportunity"); err != nil {
-		return nil, err
-	}
-	t.name, _ = t.object.Field("name")
 	config, err := pgxpool.ParseConfig(options.Database.URL())
 	if err != nil {
 		return nil, err
@@ -143,9 +131,26 @@ func newThin(ctx context.Context, options thinOptions) (*thin, error) {
 	config.MaxConns = 6 // as many as ours gives a tenant
 	config.ConnConfig.RuntimeParams["timezone"], config.ConnConfig.RuntimeParams["datestyle"] = "UTC", "ISO"
 	config.AfterConnect = readText
+	t := &thin{user: options.User}
 	if t.pool, err = pgxpool.NewWithConfig(ctx, config); err != nil {
 		return nil, err
 	}
+	var document []byte
+	var revision int64
+	const newest = "SELECT document::text, revision FROM kontor.applied_schema ORDER BY revision DESC LIMIT 1"
+	if err := t.pool.QueryRow(ctx, newest).Scan(&document, &revision); err != nil {
+		return nil, err
+	}
+	loaded, err := schema.Load(document)
+	if err != nil {
+		return nil, err
+	}
+	loaded.Revision = revision
+	t.compiler = query.New(loaded, nil, "bench/acme")
+	if t.object, err = t.compiler.Object("opportunity"); err != nil {
+		return nil, err
+	}
+	t.name, _ = t.object.Field("name")
 	return t, t.compile()
 }
 
@@ -282,11 +287,7 @@ func (t *thin) createDeal(r *http.Request) ([]byte, error) {
 	if err := json.Unmarshal(text, &d); err != nil {
 		return nil, err
 	}
-	answers, err := t.create(r.Context(), []deal{d})
-	if err != nil {
-		return nil, err
-	}
-	return answers[0], nil
+	return t.create(r.Context(), []deal{d})
 }
 
 func (t *thin) createDeals(r *http.Request) ([]byte, error) {
@@ -302,20 +303,21 @@ func (t *thin) createDeals(r *http.Request) ([]byte, error) {
 	for _, operation := range request.Operations {
 		deals = append(deals, operation.Fields)
 	}
-	answers, err := t.create(r.Context(), deals)
-	if err != nil {
+	if _, err := t.create(r.Context(), deals); err != nil {
 		return nil, err
 	}
-	return fmt.Appendf(nil, `{"done":%d}`, len(answers)), nil
+	return fmt.Appendf(nil, `{"done":%d}`, len(deals)), nil
 }
 
-// create makes deals in one round trip, which is one transaction.
-func (t *thin) create(ctx context.Context, deals []deal) ([][]byte, error) {
+// create makes deals in one round trip, which is one transaction, and gives back the
+// only one.
+func (t *thin) create(ctx context.Context, deals []deal) ([]byte, error) {
 	now := time.Now().UTC().Truncate(time.Microsecond)
 	at := now.Format(time.RFC3339Nano)
 	batch := &pgx.Batch{}
 	var changes []query.Change
 	var found []query.Findable
+	var records []query.NewRecord
 	for _, d := range deals {
 		id, err := uuid.NewV7()
 		if err != nil {
@@ -335,28 +337,58 @@ func (t *thin) create(ctx context.Context, deals []deal) ([][]byte, error) {
 			}
 			return values[slices.Index(dealFields, name)]
 		}
-		batch.Queue(t.insert.SQL, t.insert.with(value)...)
+		records = append(records, query.NewRecord{ID: id.String(), Values: t.valuesOf(value)})
+		if len(deals) == 1 {
+			batch.Queue(t.insert.SQL, t.insert.with(value)...)
+		}
 		changes = append(changes, t.change(now, id.String(), 1, query.OperationCreate, t.created(value)))
 		found = append(found, query.Findable{ID: id.String(), Version: 1, Tokens: search.Tokens(t.object, []search.Value{{Field: t.name, Text: d.Name}})})
+	}
+	if len(deals) > 1 {
+		many, err := t.compiler.InsertMany(query.Everything(), t.object, records, t.user, now)
+		if err != nil {
+			return nil, err
+		}
+		batch.Queue(many.SQL, many.Args...)
 	}
 	for _, statement := range []query.Statement{t.compiler.History(changes...), t.compiler.Outbox(changes...), t.compiler.PutTokens(t.object, found)} {
 		batch.Queue(statement.SQL, statement.Args...)
 	}
+	if len(deals) == 1 { // with what is computed from other records
+		batch.Queue(t.get.SQL, t.get.with(func(string) any { return records[0].ID })...)
+	}
 	results := t.pool.SendBatch(ctx, batch)
 	defer results.Close()
-	answers := make([][]byte, 0, len(deals))
-	for range deals {
-		rows, err := results.Query()
-		if err != nil {
-			return nil, err
-		}
-		body, err := firstRow(rows, t.insert.Columns)
-		if err != nil {
-			return nil, err
-		}
-		answers = append(answers, body)
+	if len(deals) > 1 {
+		return nil, results.Close()
 	}
-	return answers, results.Close()
+	for range batch.Len() - 1 {
+		if _, err := results.Exec(); err != nil {
+			return nil, err
+		}
+	}
+	return t.got(results)
+}
+
+// got is the answer of the statement that reads a record.
+func (t *thin) got(results pgx.BatchResults) ([]byte, error) {
+	rows, err := results.Query()
+	if err != nil {
+		return nil, err
+	}
+	body, err := firstRow(rows, t.get.Columns)
+	return body, errors.Join(err, results.Close())
+}
+
+// valuesOf are the values of a new deal, as texts.
+func (t *thin) valuesOf(value func(name string) any) query.Values {
+	values := query.Values{}
+	for _, f := range t.object.Leaves() {
+		if slices.Contains(written, f.Path()) {
+			values[f] = value(f.Path())
+		}
+	}
+	return values
 }
 
 // created is what the history says of a new deal.
@@ -412,18 +444,16 @@ func (t *thin) scoreDeal(r *http.Request) ([]byte, error) {
 	for _, statement := range []query.Statement{t.compiler.History(change), t.compiler.Outbox(change)} {
 		batch.Queue(statement.SQL, statement.Args...)
 	}
+	batch.Queue(t.get.SQL, t.get.with(func(string) any { return id })...)
 	batch.Queue("commit")
 	results := connection.SendBatch(ctx, batch)
 	defer results.Close()
-	rows, err := results.Query()
-	if err != nil {
-		return nil, err
+	for range batch.Len() - 2 {
+		if _, err := results.Exec(); err != nil {
+			return nil, err
+		}
 	}
-	answer, err := firstRow(rows, t.update.Columns)
-	if err != nil {
-		return nil, err
-	}
-	return answer, results.Close()
+	return t.got(results)
 }
 
 func (t *thin) lockDeal(ctx context.Context, connection *pgxpool.Conn, id string) (version int64, score string, err error) {
