@@ -102,9 +102,10 @@ func Compile(in Input) Result {
 	c := newCompiler(in)
 	s, err := c.compile()
 	if err != nil { // a fault of this package, which its fuzz tests look for: what was served goes on
-		return Result{Schema: c.fallback(), Verdicts: c.verdicts()}
+		s = c.fallback()
+		return Result{Schema: s, Verdicts: c.verdicts(s)}
 	}
-	return Result{Schema: s, Verdicts: c.verdicts(), Retained: c.retained(), Renamed: c.renamed(s)}
+	return Result{Schema: s, Verdicts: c.verdicts(s), Retained: c.retained(), Renamed: c.renamed(s)}
 }
 
 // compiler holds one compilation.
@@ -223,30 +224,30 @@ func (c *compiler) fallback() *schema.Schema {
 	return Standard(nil)
 }
 
-func (c *compiler) verdicts() map[Ref]Verdict {
+func (c *compiler) verdicts(s *schema.Schema) map[Ref]Verdict {
 	verdicts := map[Ref]Verdict{}
-	add := func(r *resource, applied bool) {
+	add := func(r *resource, goesOn bool) {
 		if r.given {
-			verdicts[r.ref] = Verdict{Problems: r.problems, Reason: r.reason, Kept: r.refused && applied}
+			verdicts[r.ref] = Verdict{Problems: r.problems, Reason: r.reason, Kept: r.refused && goesOn}
 		}
 	}
 	if c.tenant != nil {
 		add(c.tenant, c.in.Applied != nil)
 	}
 	for _, u := range c.objects {
-		add(&u.resource, u.applied != nil)
+		add(&u.resource, u.applied != nil && !slices.ContainsFunc(u.applied.Fields, func(f *schema.Field) bool { return !fieldGoesOn(s, u.applied.Identity, f) }))
 	}
 	for _, u := range c.fields {
-		add(&u.resource, u.applied != nil)
+		add(&u.resource, u.applied != nil && fieldGoesOn(s, u.applied.object, u.applied.field))
 	}
 	for _, u := range c.pipelines {
-		add(&u.resource, u.applied != nil)
+		add(&u.resource, u.applied != nil && pipelineGoesOn(s, c.in.Applied, u.ref))
 	}
 	for _, u := range c.rules {
-		add(&u.resource, u.applied != nil)
+		add(&u.resource, u.applied != nil && slices.ContainsFunc(s.Rules, func(r *schema.ValidationRule) bool { return r.Source == u.ref.String() }))
 	}
 	for _, u := range c.indexes {
-		add(&u.resource, u.applied != nil)
+		add(&u.resource, u.applied != nil && slices.ContainsFunc(s.Indexes, func(x *schema.Index) bool { return x.Source == u.ref.String() }))
 	}
 	return verdicts
 }

@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"reflect"
-	"slices"
 
 	crmv1 "github.com/kontor-crm/kontor/api/v1alpha1"
 	"github.com/kontor-crm/kontor/internal/expr"
@@ -16,11 +15,7 @@ import (
 // computed, and says whether there were any: first those that are wrong
 // themselves, then those that take away what a field is computed from. A
 // computed field that is left with neither is left out: it holds no data.
-func (c *compiler) refuseUncomputable() bool {
-	s, drafts := c.provisional()
-	if s == nil || !slices.ContainsFunc(drafts, func(d *draft) bool { return slices.ContainsFunc(d.object.Fields, (*schema.Field).Computed) }) {
-		return false
-	}
+func (c *compiler) refuseUncomputable(s *schema.Schema, drafts []*draft) bool {
 	for _, d := range drafts {
 		isNew := make([]bool, len(d.fields)) // as the forms are now: the first of an object that is refused takes the others with it
 		for i, f := range d.fields {
@@ -90,24 +85,14 @@ func (c *compiler) refuseCulprits(drafts []*draft, d *draft, f drafted, problems
 	if err != nil {
 		return false
 	}
-	found := false
-	for _, use := range compiled.Fields() {
-		for _, other := range drafts {
-			for _, used := range other.fields {
-				if other.object.Identity != use.Object.Identity || used.Identity != use.Field.Identity || !used.isNew() || used.by == f.by {
-					continue
-				}
-				if path := changedPart(use.Field, used.Field); path != "" {
-					found = true
-					used.by.refuse(crmv1.ReasonInUse, Problem{
-						Path:    used.at() + "." + path,
-						Message: fmt.Sprintf("%q of %s is computed from it, and would not be any more: %s", f.Name, d.object.Name, problems[0].Message),
-					})
-				}
-			}
-		}
+	found := culprits(drafts, compiled.Fields(), f.by)
+	for _, used := range found {
+		used.by.refuse(crmv1.ReasonInUse, Problem{
+			Path:    used.path,
+			Message: fmt.Sprintf("%q of %s is computed from it, and would not be any more: %s", f.Name, d.object.Name, problems[0].Message),
+		})
 	}
-	return found
+	return len(found) > 0
 }
 
 // changedPart is the path of what an expression over the field would feel.

@@ -77,20 +77,31 @@ func (c *compiler) settlePipelines(s *schema.Schema) []*schema.Pipeline {
 // judgePipelines reads the given pipelines against the settled objects.
 func (c *compiler) judgePipelines(s *schema.Schema) {
 	for _, u := range c.pipelines {
-		for _, given := range c.in.Pipelines {
-			if u.given && given.Name == u.ref.Name {
-				c.judgePipeline(u, given, s)
+		if given := c.givenPipeline(u); given != nil {
+			p, reason, problems := c.readPipeline(u, given, s)
+			u.wanted = p
+			if len(problems) > 0 {
+				u.refuse(reason, problems...)
 			}
 		}
 	}
 }
 
-func (c *compiler) judgePipeline(u *unit[schema.Pipeline], given *crmv1.Pipeline, s *schema.Schema) {
-	p, problems := readStages(&given.Spec)
-	p.Identity, p.Source = given.Name, u.ref.String()
-	u.wanted = p
+// givenPipeline is what a unit was given; nil for one that was deleted.
+func (c *compiler) givenPipeline(u *unit[schema.Pipeline]) *crmv1.Pipeline {
+	for _, given := range c.in.Pipelines {
+		if u.given && given.Name == u.ref.Name {
+			return given
+		}
+	}
+	return nil
+}
 
-	reason := crmv1.ReasonInvalid
+// readPipeline reads a given pipeline against objects and finds all that is wrong with it.
+func (c *compiler) readPipeline(u *unit[schema.Pipeline], given *crmv1.Pipeline, s *schema.Schema) (p *schema.Pipeline, reason string, problems []Problem) {
+	p, problems = readStages(&given.Spec)
+	p.Identity, p.Source = given.Name, u.ref.String()
+	reason = crmv1.ReasonInvalid
 	name := cmp.Or(given.Spec.Object, "opportunity")
 	object, ok := s.ObjectByIdentity(name)
 	if !ok {
@@ -106,9 +117,7 @@ func (c *compiler) judgePipeline(u *unit[schema.Pipeline], given *crmv1.Pipeline
 			Path: "spec.object", Message: fmt.Sprintf("the pipeline belongs to %q and cannot move to %q; make another Pipeline for it", u.applied.Object, p.Object),
 		})
 	}
-	if len(problems) > 0 {
-		u.refuse(reason, problems...)
-	}
+	return p, reason, problems
 }
 
 // readStages reads the definition of a pipeline and finds what is wrong with it by itself.

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"testing"
 	"time"
 
@@ -30,6 +31,10 @@ func randomInput(r *rand.Rand) Input {
 		s := crmv1.FieldSpec{Name: word(), Type: pick(r, crmv1.FieldText, crmv1.FieldPicklist, crmv1.FieldPicklist, crmv1.FieldRelation, crmv1.FieldMoney, crmv1.FieldFormula, crmv1.FieldRollup)}
 		if s.Type == crmv1.FieldPicklist {
 			s.Options = pick(r, []crmv1.Option{{Key: "a"}, {Key: "b"}}, []crmv1.Option{{Key: "a"}}, nil)
+		}
+		if s.Type == crmv1.FieldText {
+			s.RequiredWhen = pick(r, "", "", "two != null", "three == 'a'")
+			s.DefaultExpression = pick(r, "", "", "", "two", "phone")
 		}
 		if s.Type == crmv1.FieldRelation {
 			s.Target = pick(r, append(objects, "opportunity", "nothing")...)
@@ -67,6 +72,11 @@ func randomInput(r *rand.Rand) Input {
 			},
 		}}
 		in.Pipelines = append(in.Pipelines, p)
+	}
+	for _, name := range []string{"rule-a", "rule-b"}[:r.IntN(3)] {
+		in.Rules = append(in.Rules, &crmv1.ValidationRule{ObjectMeta: meta(name), Spec: crmv1.ValidationRuleSpec{
+			Object: pick(r, "customer", "customer", "opportunity"), Expression: pick(r, "one != null", "two == 'a'", "place.one == null"), Message: crmv1.Label{"en": "No"},
+		}})
 	}
 	for _, f := range in.Fields {
 		if r.IntN(8) == 0 {
@@ -138,6 +148,7 @@ func TestTheSchemaHoldsItsPromisesOverManyRevisions(t *testing.T) {
 			}
 			checkVerdicts(t, at, in, result)
 			checkNothingLost(t, at, applied, result.Schema)
+			checkNobodyIsLeftWithout(t, at, in, result)
 			checkDefinitions(t, at, result.Schema)
 			again := in
 			again.Applied, again.Held = reload(t, result.Schema), nil
@@ -172,7 +183,7 @@ func reload(t *testing.T, s *schema.Schema) *schema.Schema {
 
 func checkVerdicts(t *testing.T, at string, in Input, result Result) {
 	t.Helper()
-	if want := 1 + len(in.Objects) + len(in.Fields) + len(in.Pipelines); len(result.Verdicts) != want {
+	if want := 1 + len(in.Objects) + len(in.Fields) + len(in.Pipelines) + len(in.Rules); len(result.Verdicts) != want {
 		t.Fatalf("%s: there are %d verdicts for %d resources", at, len(result.Verdicts), want)
 	}
 	sources := map[string]bool{}
@@ -184,6 +195,9 @@ func checkVerdicts(t *testing.T, at string, in Input, result Result) {
 	}
 	for _, p := range result.Schema.Pipelines {
 		sources[p.Source] = true
+	}
+	for _, r := range result.Schema.Rules {
+		sources[r.Source] = true
 	}
 	for ref, v := range result.Verdicts {
 		if ref.Kind == KindTenant {
@@ -216,6 +230,23 @@ func checkNothingLost(t *testing.T, at string, before, after *schema.Schema) {
 			if !ok || g.Column != f.Column || g.Source != f.Source {
 				t.Fatalf("%s: the field %s.%s became %+v", at, o.Identity, f.Identity, g)
 			}
+		}
+	}
+}
+
+// checkNobodyIsLeftWithout sees to it that what is given and applied goes on, with its conditions.
+func checkNobodyIsLeftWithout(t *testing.T, at string, in Input, result Result) {
+	t.Helper()
+	for ref, v := range result.Verdicts {
+		applied := ref.Kind == KindTenant
+		if in.Applied != nil && !applied {
+			for _, o := range in.Applied.Objects {
+				applied = applied || o.Source == ref.String() || slices.ContainsFunc(o.Fields, func(f *schema.Field) bool { return f.Source == ref.String() && !f.Computed() })
+			}
+			applied = applied || slices.ContainsFunc(in.Applied.Rules, func(r *schema.ValidationRule) bool { return r.Source == ref.String() })
+		}
+		if applied && len(v.Problems) > 0 && !v.Kept {
+			t.Fatalf("%s: %s was applied, and is not kept: %+v", at, ref, v)
 		}
 	}
 }

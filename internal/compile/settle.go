@@ -11,12 +11,12 @@ import (
 )
 
 // settle decides which forms of the objects and fields are in play. Each round
-// refuses what points to nothing, what loses its name to another, and what does
-// not fit the fields to which it refers; a
+// refuses what points to nothing, what loses its name to another, what takes away
+// what others read, and what does not fit the fields to which it refers; a
 // refused form only ever gives way to the applied one, and the applied ones
 // agree with each other, so it ends.
 func (c *compiler) settle() {
-	for c.refuseDangling() || c.refuseClaims() || c.refuseUncomputable() || c.refuseBroken() {
+	for c.refuseDangling() || c.refuseClaims() || c.refuseInUse() || c.refuseBroken() {
 		continue
 	}
 	c.reportDangling()
