@@ -141,6 +141,27 @@ func TestAComputedFieldThatGoesWrongGoesOnInItsAppliedForm(t *testing.T) {
 	}
 }
 
+func TestWhatIsStoredIsNeverComputedAndTheOtherWayRound(t *testing.T) {
+	t.Parallel()
+	const formula, rollup = "type: formula, formula: {expression: string(number), returns: text}", "type: rollup, rollup: {inverse: fleets, function: count}"
+	const stored, computed = "cannot become a formula, which is computed; make another field", "which is computed, and cannot store values; make another field"
+	fleet := object("fleet", "fields: [{key: customer, type: relation, target: customer, inverse: fleets}, {key: mark, SPEC}]")
+	for _, test := range []struct{ before, after, words string }{
+		{"type: text, required: true, default: a", formula, stored}, {formula, "type: text", computed},
+	} {
+		applied := served(t, strings.Replace(fleet, "SPEC", test.before, 1)+field("f", "object: customer, "+test.before))
+		result := on(t, applied, strings.Replace(fleet, "SPEC", test.after, 1)+field("f", "object: customer, "+test.after))
+		result.says(t, Ref{KindObject, "fleet"}, crmv1.ReasonInvalid, "spec.fields[1].type", test.words)
+		result.says(t, Ref{KindField, "f"}, crmv1.ReasonInvalid, "spec.type", test.words)
+		if !result.Verdicts[Ref{KindField, "f"}].Kept || result.Schema.Digest() != applied.Digest() {
+			t.Error("the schema is not the applied one")
+		}
+	}
+	fleet = strings.Replace(fleet, "SPEC", "type: text", 1)
+	result := on(t, served(t, fleet+field("f", "object: customer, "+formula)), fleet+field("f", "object: customer, "+rollup))
+	result.isFine(t, Ref{KindField, "f"})
+}
+
 func TestComputedFieldsAreNoGatesTitlesOrKeysOfIndexes(t *testing.T) {
 	t.Parallel()
 	formula := field("f", `object: opportunity, type: formula, formula: {expression: name, returns: text}`)

@@ -59,6 +59,21 @@ func checkAgainstApplied(u *unit[placedField], applied appliedIndex) []Problem {
 	if problem := stagedProblem("spec", u.wanted.object, u.wanted.field, applied); problem != nil {
 		return []Problem{*problem}
 	}
+	if problem := computedProblem("spec", u.wanted.field, u.applied.field); problem != nil {
+		return []Problem{*problem}
+	}
+	return nil
+}
+
+// computedProblem refuses to compute what is stored, whose values would be lost to
+// sight, and to store what is computed.
+func computedProblem(at string, f, applied *schema.Field) *Problem {
+	switch {
+	case f.Computed() && !applied.Computed():
+		return &Problem{Path: at + ".type", Message: fmt.Sprintf("the field stores values and cannot become a %s, which is computed; make another field for that", f.Type)}
+	case applied.Computed() && !f.Computed():
+		return &Problem{Path: at + ".type", Message: fmt.Sprintf("the field is a %s, which is computed, and cannot store values; make another field for that", applied.Type)}
+	}
 	return nil
 }
 

@@ -22,7 +22,7 @@ func (c *compiler) readObjects(applied appliedIndex) []*unit[schema.Object] {
 		if u.applied != nil {
 			u.wanted.Table = u.applied.Table
 			recordColumns(u.wanted, u.applied)
-			if problems := checkStaged(u.wanted, applied); len(problems) > 0 {
+			if problems := checkInlineAgainstApplied(u, applied); len(problems) > 0 {
 				u.refuse(crmv1.ReasonInvalid, problems...)
 			}
 		}
@@ -174,12 +174,21 @@ func leftovers(u *unit[schema.Object]) []*schema.Field {
 	return left
 }
 
-// checkStaged refuses another type for an inline field on which an applied pipeline stands.
-func checkStaged(o *schema.Object, applied appliedIndex) []Problem {
+// checkInlineAgainstApplied refuses what applied inline fields cannot become.
+func checkInlineAgainstApplied(u *unit[schema.Object], applied appliedIndex) []Problem {
 	var problems []Problem
-	for i, f := range o.Fields {
-		if problem := stagedProblem(fmt.Sprintf("spec.fields[%d]", i), o.Identity, f, applied); problem != nil {
+	for i, f := range u.wanted.Fields {
+		at := fmt.Sprintf("spec.fields[%d]", i)
+		if problem := stagedProblem(at, u.wanted.Identity, f, applied); problem != nil {
 			problems = append(problems, *problem)
+		}
+		for _, before := range u.applied.Fields {
+			if before.Identity != f.Identity {
+				continue
+			}
+			if problem := computedProblem(at, f, before); problem != nil {
+				problems = append(problems, *problem)
+			}
 		}
 	}
 	return problems
