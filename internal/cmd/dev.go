@@ -351,12 +351,12 @@ func (d *dev) runOperator(ctx context.Context, group *errgroup.Group) {
 }
 
 func (d *dev) runServer(ctx context.Context, group *errgroup.Group) {
-	o := serverOptions{listen: address(d.port), listenSystem: address(d.systemPort)}
+	o := serverOptions{listen: address(d.port), dataPlaneOptions: dataPlaneOptions{listenSystem: address(d.systemPort)}}
 	group.Go(func() error { return o.run(ctx, d.systemDatabase(), d.key, d.logger) })
 }
 
 func (d *dev) runWorker(ctx context.Context, group *errgroup.Group) {
-	o := workerOptions{connections: devWorkerConnections, concurrency: devWorkerTenants}
+	o := workerOptions{concurrency: devWorkerTenants, dataPlaneOptions: dataPlaneOptions{connections: devWorkerConnections}}
 	group.Go(func() error { return o.run(ctx, d.systemDatabase(), d.key, d.logger) })
 }
 
