@@ -189,10 +189,11 @@ func (c *Compiler) page(a Access, o *schema.Object, r ListRequest, limit int, se
 			return nil, err
 		}
 	}
+	columns := selected.list(&args)
 	for n, part := range split(keys, last) {
 		args := args.Clone()
 		statement := Statement{
-			SQL: "SELECT " + selected.list(&args) + selected.from() + " WHERE " + where + part.where(&args) +
+			SQL: "SELECT " + columns + selected.from() + " WHERE " + where + part.where(&args) +
 				" ORDER BY " + order(part.keys) + " LIMIT " + strconv.Itoa(limit+1),
 			Columns: selected.columns[:shown:shown],
 		}

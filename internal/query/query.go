@@ -26,6 +26,8 @@ type Compiler struct {
 	logic func() (map[string]*Logic, error)
 	// computed are the expressions of the computed fields, read when they are needed first.
 	computed func() map[*schema.Field]*expr.Expression
+	// wholes are the statements of getWhole, by object; nil where each request has its own.
+	wholes sync.Map
 }
 
 // New is a compiler for a schema. The sealer makes cursors, which are bound to

@@ -13,6 +13,7 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/shopspring/decimal"
 
+	"github.com/kontor-crm/kontor/internal/fault"
 	"github.com/kontor-crm/kontor/internal/query"
 	"github.com/kontor-crm/kontor/internal/schema"
 	"github.com/kontor-crm/kontor/internal/secret"
@@ -249,4 +250,20 @@ func names(items []map[string]any) string {
 		names = append(names, fmt.Sprint(item["name"]))
 	}
 	return strings.Join(names, " ")
+}
+
+func TestWhatIsCompiledOnceIsEachRequestsOwn(t *testing.T) {
+	t.Parallel()
+	c := compiler(t)
+	deal := object(t, c, "deal")
+	const one, two = "01900000-0000-7000-8000-000000000001", "01900000-0000-7000-8000-000000000002"
+	first := must(c.Get(query.Everything(), deal, one, nil))
+	second := must(c.Get(query.Everything(), deal, two, nil))
+	third := must(c.Get(query.Everything(), deal, one, nil))
+	if first.SQL != second.SQL || first.Args[len(first.Args)-1] != one || second.Args[len(second.Args)-1] != two || third.Args[len(third.Args)-1] != one {
+		t.Errorf("the arguments are %v, %v and %v", first.Args, second.Args, third.Args)
+	}
+	if _, err := c.Get(query.Access{}, deal, one, nil); !fault.Is(err, fault.Forbidden) {
+		t.Errorf("who may see nothing is given %v", err)
+	}
 }
