@@ -44,12 +44,12 @@ func (r *Records) Create(ctx context.Context, object string, body map[string]any
 		if err := w.fault(); err != nil {
 			return err
 		}
-		done := &write{object: o, id: id, operation: query.OperationCreate, changed: changed}
+		done := &write{object: o, id: id, operation: query.OperationCreate, changed: changed, readBack: true}
 		if err := r.carryOut(ctx, tx, at, done); err != nil {
 			return err
 		}
-		created, err = r.whole(ctx, tx, o, done.result())
-		return err
+		created = done.result()
+		return nil
 	})
 	if err != nil {
 		return nil, err
@@ -139,12 +139,14 @@ func (r *Records) update(
 			updated, err = r.whole(ctx, tx, o, before.record(id))
 			return err
 		}
-		done := &write{object: o, id: id, operation: operation, version: before.version, before: before.values, changed: changed}
+		done := &write{
+			object: o, id: id, operation: operation, version: before.version, before: before.values, changed: changed, readBack: true,
+		}
 		if err := r.carryOut(ctx, tx, at, done); err != nil {
 			return err
 		}
-		updated, err = r.whole(ctx, tx, o, done.result())
-		return err
+		updated = done.result()
+		return nil
 	})
 	if err != nil {
 		return nil, err
@@ -177,8 +179,8 @@ func (r *Records) Delete(ctx context.Context, object, id string, match Match) er
 	})
 }
 
-// whole is a record with what is computed from other records, which a write does
-// not give back.
+// whole is a record with what is computed from other records, which its own row does
+// not hold.
 func (r *Records) whole(ctx context.Context, tx Tx, o *schema.Object, record *Record) (*Record, error) {
 	if !r.Compiler.ComputesFromOthers(o) {
 		return record, nil
@@ -222,12 +224,12 @@ func (r *Records) Restore(ctx context.Context, object, id string, match Match) (
 		if err := match.check(before.version); err != nil {
 			return err
 		}
-		done := &write{object: o, id: id, operation: query.OperationRestore, version: before.version, before: before.values}
+		done := &write{object: o, id: id, operation: query.OperationRestore, version: before.version, before: before.values, readBack: true}
 		if err := r.carryOut(ctx, tx, r.now(), done); err != nil {
 			return err
 		}
-		restored, err = r.whole(ctx, tx, o, done.result())
-		return err
+		restored = done.result()
+		return nil
 	})
 	if err != nil {
 		return nil, err

@@ -23,14 +23,22 @@ type write struct {
 	version int64
 	before  query.Values
 	changed query.Values
+	// readBack asks for the whole record afterwards, with what is computed from others.
+	readBack bool
 	// row is the record afterwards, by columns.
 	row     [][]byte
 	columns []query.Column
+	// whole is the record that was read back, as JSON.
+	whole []byte
 }
 
 // result is the record as the write left it.
 func (w *write) result() *Record {
-	return &Record{ID: w.id, Version: w.version + 1, JSON: query.EncodeRow(nil, w.columns, w.row)}
+	record := &Record{ID: w.id, Version: w.version + 1, JSON: w.whole}
+	if record.JSON == nil {
+		record.JSON = query.EncodeRow(nil, w.columns, w.row)
+	}
+	return record
 }
 
 // carryOut does the writes, with their history, their outbox and what search finds
@@ -76,8 +84,24 @@ func (r *Records) carryOut(ctx context.Context, tx Tx, at time.Time, writes ...*
 			statements = append(statements, r.Compiler.Check(w.object, w.id, rules, r.context(at)))
 		}
 	}
+	wholes := map[int]*write{} // by statement
+	for _, w := range writes {
+		if !w.readBack || !r.Compiler.ComputesFromOthers(w.object) {
+			continue
+		}
+		statement, err := r.Compiler.Get(r.access(), w.object, w.id, nil)
+		if err != nil {
+			return err
+		}
+		wholes[len(statements)] = w
+		statements = append(statements, statement)
+	}
 	var broken []fault.Violation
 	err = tx.Batch(ctx, statements, func(i int, row [][]byte) error {
+		if w := wholes[i]; w != nil {
+			w.whole = query.EncodeRow(nil, statements[i].Columns, row)
+			return nil
+		}
 		if i < len(done) {
 			done[i][string(row[0])].row = cloneRow(row) // the id is the first of all fields
 		}
