@@ -49,7 +49,7 @@ func region(n int) string { return fmt.Sprintf("r%02d", n%regions) }
 func mixed(n int, purpose string) int {
 	h := fnv.New32a()
 	_, _ = h.Write(strconv.AppendInt([]byte(purpose), int64(n), 10)) // it never fails
-	mix := h.Sum32() // the low bits of which follow those of n
+	mix := h.Sum32()                                                 // the low bits of which follow those of n
 	mix = (mix ^ mix>>16) * 0x85ebca6b
 	mix = (mix ^ mix>>13) * 0xc2b2ae35
 	return int(mix >> 1)
