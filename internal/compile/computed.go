@@ -1,9 +1,11 @@
 package compile
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"reflect"
+	"slices"
 
 	crmv1 "github.com/kontor-crm/kontor/api/v1alpha1"
 	"github.com/kontor-crm/kontor/internal/expr"
@@ -95,8 +97,13 @@ func (c *compiler) refuseCulprits(drafts []*draft, d *draft, f drafted, problems
 	return len(found) > 0
 }
 
-// changedPart is the path of what an expression over the field would feel.
+// changedPart is the path of what an expression over the field would feel: what
+// the field is called and is, or else how large its values are.
 func changedPart(before, now *schema.Field) string {
+	return cmp.Or(changedMeaning(before, now), changedSize(before, now))
+}
+
+func changedMeaning(before, now *schema.Field) string {
 	switch {
 	case before.Name != now.Name:
 		return "name"
@@ -104,12 +111,30 @@ func changedPart(before, now *schema.Field) string {
 		return "type"
 	case before.Target != now.Target:
 		return "target"
+	case !slices.Equal(before.Targets, now.Targets):
+		return "targets"
 	case before.Inverse != now.Inverse:
 		return "inverse"
+	case (before.Pattern == "") != (now.Pattern == ""): // a number becomes a text
+		return "pattern"
 	case !reflect.DeepEqual(before.Formula, now.Formula):
 		return "formula"
 	case !reflect.DeepEqual(before.Rollup, now.Rollup):
 		return "rollup"
+	}
+	return ""
+}
+
+// changedSize is the path of what bounds the characters or digits of the values:
+// an expression may not come to more than so many.
+func changedSize(before, now *schema.Field) string {
+	switch {
+	case before.Length != now.Length:
+		return "length"
+	case before.Precision != now.Precision:
+		return "precision"
+	case !reflect.DeepEqual(before.Scale, now.Scale):
+		return "scale"
 	}
 	return ""
 }

@@ -141,6 +141,25 @@ func TestAComputedFieldThatGoesWrongGoesOnInItsAppliedForm(t *testing.T) {
 	}
 }
 
+func TestWhatAComputedFieldIsComputedFromKeepsASizeThatItCanBeComputedWith(t *testing.T) {
+	t.Parallel()
+	product := "string(tier" + strings.Repeat(" * tier", 22) + ")"
+	for _, test := range []struct{ name, before, after, expression, path string }{
+		{"a text gets longer", "type: text, length: 10", "type: text, length: 4000", `'tier.replace("a", tier)'`, "length"},
+		{"a number gets more digits", "type: decimal, precision: 4, scale: 0", "type: decimal, precision: 38, scale: 0", product, "precision"},
+		{"a number gets more digits behind the point", "type: decimal, precision: 18, scale: 1", "type: decimal, precision: 18, scale: 18", product, "scale"},
+	} {
+		docs := field("tier", "object: customer, "+test.before) + field("f", "object: customer, type: formula, formula: {expression: "+test.expression+", returns: text}")
+		applied := served(t, docs)
+		result := on(t, applied, strings.Replace(docs, test.before, test.after, 1))
+		result.says(t, Ref{KindField, "tier"}, crmv1.ReasonInUse, "spec."+test.path, `"f" of customer is computed from it`)
+		result.isFine(t, Ref{KindField, "f"})
+		if result.Schema.Digest() != applied.Digest() {
+			t.Errorf("%s: the schema is not the applied one", test.name)
+		}
+	}
+}
+
 func TestWhatIsStoredIsNeverComputedAndTheOtherWayRound(t *testing.T) {
 	t.Parallel()
 	const formula, rollup = "type: formula, formula: {expression: string(number), returns: text}", "type: rollup, rollup: {inverse: fleets, function: count}"

@@ -74,8 +74,16 @@ type culprit struct {
 	path string
 }
 
-// culprits are the new forms, of other resources, of what the applied form of a resource reads.
+// culprits are the new forms, of other resources, of what the applied form of a
+// resource reads. Those whose values got larger are such when no other is.
 func culprits(drafts []*draft, uses []expr.Use, by *resource) []culprit {
+	if found := changedUses(drafts, uses, by, changedMeaning); len(found) > 0 {
+		return found
+	}
+	return changedUses(drafts, uses, by, changedSize)
+}
+
+func changedUses(drafts []*draft, uses []expr.Use, by *resource, changed func(before, now *schema.Field) string) []culprit {
 	var found []culprit
 	for _, use := range uses {
 		before := use.Field.Declared()
@@ -84,7 +92,7 @@ func culprits(drafts []*draft, uses []expr.Use, by *resource) []culprit {
 				if d.object.Identity != use.Object.Identity || now.Identity != before.Identity || !now.isNew() || now.by == by {
 					continue
 				}
-				path := changedPart(before, now.Field)
+				path := changed(before, now.Field)
 				same := func(other culprit) bool { return other.by == now.by && other.Field == now.Field }
 				if path != "" && !slices.ContainsFunc(found, same) {
 					found = append(found, culprit{now, now.at() + "." + path})
