@@ -90,7 +90,8 @@ type Result struct {
 	Verdicts map[Ref]Verdict
 	// Retained are things that were deleted and stay in the schema, sorted:
 	// "CustomField tier", "Pipeline sales", "Module sales", and
-	// "CustomObject fleet.plate" for the inline field plate.
+	// "CustomObject fleet.plate" for the inline field plate. A computed field holds no
+	// data: it is among them while something else reads it, and gone otherwise.
 	Retained []string
 	// Renamed are the standard objects and fields that carry another name in
 	// this tenant, as a custom one held theirs first, sorted: "customer.std_tier".
@@ -121,6 +122,9 @@ type compiler struct {
 
 	// leftOut are computed fields that cannot be computed and have no form that can.
 	leftOut map[fieldKey]bool
+	// gone are computed fields that were deleted and are not in the drafts: they hold
+	// no data. wantedBack are those of them that something else is still computed from.
+	gone, wantedBack map[fieldKey]bool
 
 	objects   []*unit[schema.Object]
 	fields    []*unit[placedField]
@@ -182,7 +186,7 @@ func (u *unit[F]) form() *F {
 func (u *unit[F]) isNew() bool { return u.given && !u.refused }
 
 func newCompiler(in Input) *compiler {
-	c := &compiler{in: in}
+	c := &compiler{in: in, gone: map[fieldKey]bool{}, wantedBack: map[fieldKey]bool{}}
 	c.readTenant()
 	applied := index(in.Applied)
 	c.standard = c.standardOverApplied(applied)
@@ -263,12 +267,14 @@ func (c *compiler) retained() []string {
 		}
 		if u.isNew() {
 			for _, f := range leftovers(u) {
-				names = append(names, u.ref.String()+"."+f.Identity)
+				if !c.gone[fieldKey{u.applied.Identity, f.Identity}] {
+					names = append(names, u.ref.String()+"."+f.Identity)
+				}
 			}
 		}
 	}
 	for _, u := range c.fields {
-		if !u.given {
+		if !u.given && !c.gone[fieldKey{u.applied.object, u.applied.field.Identity}] {
 			names = append(names, u.ref.String())
 		}
 	}

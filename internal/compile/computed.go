@@ -73,7 +73,8 @@ func (c *compiler) settleUncomputable(drafts []*draft, d *draft, f drafted, isNe
 }
 
 // refuseCulprits refuses the new forms of fields that an applied field is
-// computed from, when they go by another name or are of another kind now.
+// computed from, when they go by another name or are of another kind now, and
+// keeps those that were deleted.
 func (c *compiler) refuseCulprits(drafts []*draft, d *draft, f drafted, problems []Problem) bool {
 	o, ok := c.in.Applied.ObjectByIdentity(d.object.Identity)
 	if !ok {
@@ -86,6 +87,9 @@ func (c *compiler) refuseCulprits(drafts []*draft, d *draft, f drafted, problems
 	compiled, err := expr.CompileComputed(c.in.Applied, o, before)
 	if err != nil {
 		return false
+	}
+	if c.wantBack(compiled.Fields()) {
+		return true
 	}
 	found := culprits(drafts, compiled.Fields(), f.by)
 	for _, used := range found {

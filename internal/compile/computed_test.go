@@ -160,6 +160,50 @@ func TestWhatAComputedFieldIsComputedFromKeepsASizeThatItCanBeComputedWith(t *te
 	}
 }
 
+func TestADeletedComputedFieldLeavesNothingBehind(t *testing.T) {
+	t.Parallel()
+	inline := "{key: tax, type: formula, formula: {expression: seats * 2, returns: integer}}"
+	fleet := object("fleet", "fields: [{key: seats, type: integer}, "+inline+"]")
+	applied := served(t, fleet+field("tier", "object: customer, type: text")+field("f", "object: customer, type: formula, formula: {expression: tier, returns: text}"))
+	result := on(t, applied, strings.Replace(fleet, inline, "", 1)+field("tier", "object: customer, type: text, name: level"))
+	result.isFine(t, Ref{KindField, "tier"})
+	if hasField(result.Schema, "customer", "f") || hasField(result.Schema, "fleet", "tax") || len(result.Retained) > 0 {
+		t.Errorf("they are in the schema, and retained are %v", result.Retained)
+	}
+	if again := on(t, reload(t, result.Schema), strings.Replace(fleet, inline, "", 1)+field("tier", "object: customer, type: text, name: level")); again.Schema.Digest() != result.Schema.Digest() {
+		t.Error("the second time it says something else")
+	}
+	if result = on(t, applied, field("tier", "object: customer, type: text")); hasField(result.Schema, "fleet", "tax") || !hasField(result.Schema, "fleet", "seats") {
+		t.Error("of the deleted object, what holds data is gone, or what holds none is there")
+	}
+}
+
+func TestADeletedComputedFieldStaysWhileOthersReadIt(t *testing.T) {
+	t.Parallel()
+	tier := field("tier", "object: customer, type: text")
+	deleted := field("f", "object: customer, type: formula, formula: {expression: tier, returns: text}") +
+		field("g", "object: customer, type: formula, formula: {expression: f + '!', returns: text}")
+	for name, reader := range map[string]string{
+		"a rule":      rule("r", "object: customer, expression: g != null"),
+		"a formula":   field("h", "object: customer, type: formula, formula: {expression: g + name, returns: text}"),
+		"a condition": field("h", "object: customer, type: text, requiredWhen: g != null"),
+	} {
+		applied := served(t, tier+deleted+reader)
+		result := on(t, applied, tier+reader)
+		for ref := range result.Verdicts {
+			result.isFine(t, ref)
+		}
+		if got := strings.Join(result.Retained, ", "); got != "CustomField f, CustomField g" || result.Schema.Digest() != applied.Digest() {
+			t.Errorf("%s: retained are %q", name, got)
+		}
+		result = on(t, applied, strings.Replace(tier, "type: text", "type: text, name: level", 1)+reader)
+		result.says(t, Ref{KindField, "tier"}, crmv1.ReasonInUse, "spec.name", `"f" of customer is computed from it`)
+		if result = on(t, result.Schema, tier); hasField(result.Schema, "customer", "f") || hasField(result.Schema, "customer", "g") {
+			t.Errorf("%s: they stay when it is deleted too: %v", name, result.Retained)
+		}
+	}
+}
+
 func TestWhatIsStoredIsNeverComputedAndTheOtherWayRound(t *testing.T) {
 	t.Parallel()
 	const formula, rollup = "type: formula, formula: {expression: string(number), returns: text}", "type: rollup, rollup: {inverse: fleets, function: count}"

@@ -156,11 +156,15 @@ func (c *compiler) drafts() []*draft {
 		}
 		d := &draft{object: copyObject(u.form()), unit: u}
 		for i, f := range u.form().Fields {
-			d.add(inlineField(u, i, f))
+			if u.given || !c.goes(d.object.Identity, f) {
+				d.add(inlineField(u, i, f))
+			}
 		}
 		if u.isNew() {
 			for _, f := range leftovers(u) {
-				d.add(drafted{Field: f, by: &u.resource, heldIdentity: true, heldName: true, applied: f})
+				if !c.goes(d.object.Identity, f) {
+					d.add(drafted{Field: f, by: &u.resource, heldIdentity: true, heldName: true, applied: f})
+				}
 			}
 		}
 		drafts = append(drafts, d)
@@ -168,7 +172,7 @@ func (c *compiler) drafts() []*draft {
 	}
 	for _, u := range c.fields {
 		form := u.form()
-		if form == nil || byIdentity[form.object] == nil {
+		if form == nil || byIdentity[form.object] == nil || !u.given && c.goes(form.object, form.field) {
 			continue
 		}
 		f := drafted{Field: form.field, by: &u.resource, identityPath: "metadata.name", namePath: namePath("spec", "metadata.name", form.field)}

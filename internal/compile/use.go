@@ -16,7 +16,10 @@ func (c *compiler) refuseInUse() bool {
 	if s == nil {
 		return false
 	}
-	lost := c.lost(s, drafts)
+	lost, back := c.lost(s, drafts)
+	if back {
+		return true
+	}
 	uncomputable := c.refuseUncomputable(s, drafts)
 	again := uncomputable
 	for _, l := range lost {
@@ -47,18 +50,46 @@ type reader struct {
 	problem string
 }
 
-// lost finds the new forms that take from what is applied the fields that it reads.
-func (c *compiler) lost(s *schema.Schema, drafts []*draft) []loss {
-	if c.in.Applied == nil || !slices.ContainsFunc(drafts, (*draft).changes) {
-		return nil
+// lost finds the new forms that take from what is applied the fields that it
+// reads, and says whether it wants deleted ones back instead.
+func (c *compiler) lost(s *schema.Schema, drafts []*draft) (found []loss, back bool) {
+	if c.in.Applied == nil || len(c.gone) == 0 && !slices.ContainsFunc(drafts, (*draft).changes) {
+		return nil, false
 	}
-	var found []loss
 	for _, r := range slices.Concat(c.unreadableRules(s), c.unreadableIndexes(s), c.unreadablePipelines(s), c.unreadableFields(s, drafts)) {
+		if c.wantBack(r.uses) {
+			back = true
+			continue
+		}
 		for _, f := range culprits(drafts, r.uses, r.by) {
 			found = append(found, loss{f.by, Problem{Path: f.path, Message: fmt.Sprintf("%s reads it, and could not any more: %s", r.what, r.problem)}})
 		}
 	}
-	return found
+	return found, back
+}
+
+// goes says whether a field that was deleted leaves nothing behind: it is
+// computed, and nothing that stays reads it.
+func (c *compiler) goes(object string, f *schema.Field) bool {
+	key := fieldKey{object, f.Identity}
+	if !f.Computed() || c.wantedBack[key] {
+		return false
+	}
+	c.gone[key] = true
+	return true
+}
+
+// wantBack keeps the deleted fields among those that something applied reads, and
+// says whether there were any.
+func (c *compiler) wantBack(uses []expr.Use) bool {
+	again := false
+	for _, use := range uses {
+		if key := (fieldKey{use.Object.Identity, use.Field.Identity}); c.gone[key] {
+			delete(c.gone, key)
+			c.wantedBack[key], again = true, true
+		}
+	}
+	return again
 }
 
 // changes says whether a new form may take something from who reads the field.
