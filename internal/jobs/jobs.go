@@ -84,6 +84,10 @@ const (
 	keepJobs = 30 * 24 * time.Hour
 	// maxAttempts ends a job that does not get on.
 	maxAttempts = 5
+	// patience ends a job that began so long ago and waits for what is away.
+	patience = 24 * time.Hour
+	// waitAfter is the wait for what is away.
+	waitAfter = 5 * time.Second
 	// retryAfter is the wait before a job is tried again, for each attempt.
 	retryAfter = 2 * time.Second
 )

@@ -102,7 +102,7 @@ func (w *Worker[D]) doOne(ctx context.Context, tenant *tenancy.Tenant[D]) (more 
 	// Whatever ended the work, the job is not left behind claimed.
 	closing, cancel := context.WithTimeout(context.WithoutCancel(ctx), w.options.Lease)
 	defer cancel()
-	switch state, problem := verdict(run, failed); {
+	switch state, problem := w.verdict(ctx, run, failed); {
 	case errors.Is(failed, errLost):
 		log.WarnContext(ctx, "A job went to another worker")
 		return true, nil
@@ -110,7 +110,7 @@ func (w *Worker[D]) doOne(ctx context.Context, tenant *tenancy.Tenant[D]) (more 
 		if ctx.Err() == nil {
 			log.WarnContext(ctx, "A job is tried again", "error", failed, "attempt", job.Attempts)
 		}
-		return true, runner.Query(closing, query.HandBackJob(claim, w.backoff(ctx, run)), func([][]byte) error { return nil })
+		return true, runner.Query(closing, handBack(ctx, run, failed), func([][]byte) error { return nil })
 	default:
 		level := log.InfoContext
 		if failed != nil {
@@ -121,13 +121,20 @@ func (w *Worker[D]) doOne(ctx context.Context, tenant *tenancy.Tenant[D]) (more 
 	}
 }
 
-// backoff is how long a job waits that could not be done. One that is only handed over does not.
-func (w *Worker[D]) backoff(ctx context.Context, run *Run) time.Duration {
-	if ctx.Err() != nil {
-		return 0
+// handBack leaves a job to the next worker after a while. One that is only handed over
+// does not wait, and where the job itself is not at fault the attempt does not count.
+func handBack(ctx context.Context, run *Run, failed error) query.Statement {
+	switch {
+	case ctx.Err() != nil:
+		return query.HandBackJob(run.claim, 0, false)
+	case passes(failed):
+		return query.HandBackJob(run.claim, waitAfter, false)
 	}
-	return retryAfter * time.Duration(max(1, run.Job.Attempts))
+	return query.HandBackJob(run.claim, retryAfter*time.Duration(max(1, run.Job.Attempts)), true)
 }
+
+// passes says whether the error is of a trouble that goes by without the job.
+func passes(err error) bool { return fault.Is(err, fault.Unavailable) || fault.Is(err, fault.Waiting) }
 
 // try does the job's work while a sign of life keeps it ours.
 func (w *Worker[D]) try(ctx context.Context, tenant *tenancy.Tenant[D], run *Run) error {
@@ -163,16 +170,24 @@ func (w *Worker[D]) try(ctx context.Context, tenant *tenancy.Tenant[D], run *Run
 }
 
 // verdict is the state in which the job ends, or empty when it is to be tried again.
-func verdict(run *Run, failed error) (crm.JobState, *crm.JobProblem) {
+// A worker that is stopped ends no job for an error: it may come from the stopping.
+func (w *Worker[D]) verdict(ctx context.Context, run *Run, failed error) (crm.JobState, *crm.JobProblem) {
 	switch {
 	case failed == nil && run.cancelled:
 		return crm.JobCancelled, nil
 	case failed == nil:
 		return crm.JobDone, nil
+	case ctx.Err() != nil:
+		return "", nil
 	}
 	f, isFault := errors.AsType[*fault.Error](failed)
-	switch kind := fault.KindOf(failed); {
-	case isFault && kind != fault.Unavailable && kind != fault.Internal && kind != fault.Waiting:
+	switch {
+	case passes(failed):
+		if run.Job.StartedAt == nil || w.options.Clock().Sub(*run.Job.StartedAt) < patience || run.gotOn() {
+			return "", nil
+		}
+		return crm.JobFailed, &crm.JobProblem{Message: "it could not be gone on with for too long: " + failed.Error()}
+	case isFault && fault.KindOf(failed) != fault.Internal:
 		return crm.JobFailed, &crm.JobProblem{Message: failed.Error(), Violations: f.Violations}
 	case run.Job.Attempts >= maxAttempts:
 		return crm.JobFailed, &crm.JobProblem{Message: "something went wrong here, again and again; the worker's log has it under the id of this job"}

@@ -64,12 +64,19 @@ func (r *Run) Note(ctx context.Context, tx crm.Tx, step Step) error {
 	if err != nil {
 		return fmt.Errorf("noting the report: %w", err)
 	}
-	return r.ours(func(each func(row [][]byte) error) error {
+	err = r.ours(func(each func(row [][]byte) error) error {
 		return tx.Query(ctx, query.StepJob(query.JobStep{
 			Claim: r.claim, Progress: progress, Report: report, Done: step.Done, Output: step.Output, Lease: r.lease,
 		}), each)
 	})
+	if err == nil {
+		r.Job.Attempts = 0 // as in the row; should the commit fail, the next claim counts on from there
+	}
+	return err
 }
+
+// gotOn says whether the job has made a step since it was claimed.
+func (r *Run) gotOn() bool { return r.Job.Attempts == 0 }
 
 // ours runs a statement that gives a row while the job is this worker's, and
 // hears from it whether the job's end was asked for.

@@ -215,6 +215,85 @@ func TestWhatTheModelRefusesEndsTheJobAndTroubleLetsItBeTriedAgain(t *testing.T)
 	}
 }
 
+// ends waits until the job is in its last state, and lets nobody wait for another try.
+func (o *organisation) ends(t *testing.T, id string) *crm.Job {
+	t.Helper()
+	var job *crm.Job
+	eventually(t, func() bool {
+		o.sql(t, `UPDATE kontor.job SET run_after = now()`)
+		o.wake(t)
+		var err error
+		job, err = o.jobs().Get(t.Context(), id)
+		must(t, err)
+		return job.State.Ended()
+	})
+	return job
+}
+
+func TestAJobThatGotOnIsTriedAgainAsOftenAsANewOne(t *testing.T) {
+	t.Parallel()
+	o := newOrganisation(t)
+	var tried atomic.Int64
+	o.work(t, kind("count", func(ctx context.Context, run *jobs.Run) error {
+		n := tried.Add(1)
+		if n == 5 { // the last try: it gets on
+			err := run.Runner.InTransaction(ctx, func(ctx context.Context, tx crm.Tx) error {
+				return run.Note(ctx, tx, jobs.Step{Progress: 1, Report: struct{}{}, Done: 1})
+			})
+			if err != nil {
+				return err
+			}
+		}
+		if n < 9 {
+			return errors.New("trouble")
+		}
+		return nil
+	}))
+	if job := o.ends(t, o.leave(t, query.NewJob{Kind: "count"}).ID); job.State != crm.JobDone || tried.Load() != 9 {
+		t.Errorf("it was %s after %d tries: %+v", job.State, tried.Load(), job.Error)
+	}
+}
+
+func TestAJobWaitsForWhatIsAwayAndGivesUpAfterADay(t *testing.T) {
+	t.Parallel()
+	o := newOrganisation(t)
+	var tried atomic.Int64
+	o.work(t, kind("short", func(context.Context, *jobs.Run) error {
+		if tried.Add(1) < 12 {
+			return fault.New(fault.Unavailable, "the database is away")
+		}
+		return nil
+	}), kind("long", func(context.Context, *jobs.Run) error { return fault.New(fault.Waiting, "the schema is on its way") }))
+	if job := o.ends(t, o.leave(t, query.NewJob{Kind: "short"}).ID); job.State != crm.JobDone {
+		t.Errorf("it was %s after %d tries: %+v", job.State, tried.Load(), job.Error)
+	}
+	long := o.leave(t, query.NewJob{Kind: "long"})
+	o.sql(t, `UPDATE kontor.job SET started_at = now() - interval '25 hours' WHERE kind = 'long'`)
+	if job := o.ends(t, long.ID); job.State != crm.JobFailed || !strings.Contains(job.Error.Message, "the schema is on its way") {
+		t.Errorf("after a day it was %s: %+v", job.State, job.Error)
+	}
+}
+
+func TestAWorkerThatIsStoppedFailsNoJob(t *testing.T) {
+	t.Parallel()
+	o := newOrganisation(t)
+	reached := make(chan struct{})
+	made := o.leave(t, query.NewJob{Kind: "count"})
+	o.sql(t, `UPDATE kontor.job SET attempts = 4`)
+	w := o.work(t, kind("count", func(ctx context.Context, _ *jobs.Run) error {
+		close(reached)
+		<-ctx.Done()
+		return errors.New("a connection was closed")
+	}))
+	<-reached
+	w.end()
+	job, err := o.jobs().Get(t.Context(), made.ID)
+	must(t, err)
+	if job.State != crm.JobQueued || job.Attempts != 4 {
+		t.Errorf("it is %s after %d attempts", job.State, job.Attempts)
+	}
+}
+
 func TestTheJobOfAUserWhoMayNotSignInAnyMoreFails(t *testing.T) {
 	t.Parallel()
 	o := newOrganisation(t)

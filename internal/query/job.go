@@ -133,12 +133,13 @@ func KeepJob(claim string, lease time.Duration) Statement {
 	}
 }
 
-// HandBackJob lets another worker go on with the job after a while.
-func HandBackJob(claim string, after time.Duration) Statement {
+// HandBackJob lets another worker go on with the job after a while. An attempt that does not count is
+// as if it had never been.
+func HandBackJob(claim string, after time.Duration, counts bool) Statement {
 	var args expr.Args
 	return Statement{
 		SQL: `UPDATE kontor.job SET state = 'queued', claim = NULL, lease_until = NULL, run_after = now() + ` + seconds(after, &args) +
-			` WHERE claim = ` + args.Add(claim) + `::uuid AND state = 'running'`,
+			`, attempts = CASE WHEN ` + args.Add(counts) + `::boolean THEN attempts ELSE greatest(0, attempts - 1) END WHERE claim = ` + args.Add(claim) + `::uuid AND state = 'running'`,
 		Args: args.Values(),
 	}
 }
