@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"runtime/debug"
 	"strconv"
 	"time"
 
@@ -145,6 +146,9 @@ func (w *Worker[D]) try(ctx context.Context, tenant *tenancy.Tenant[D], run *Run
 	if run.cancelled {
 		return nil
 	}
+	if run.Job.Attempts > maxAttempts {
+		return errors.New("no worker that took it up was heard of again")
+	}
 	principal, found, err := tenant.Database().Principal(ctx, run.Job.CreatedBy)
 	if err != nil {
 		return err
@@ -159,7 +163,7 @@ func (w *Worker[D]) try(ctx context.Context, tenant *tenancy.Tenant[D], run *Run
 		defer close(kept)
 		run.keep(working, stop)
 	}()
-	err = kind(working, run)
+	err = guarded(func() error { return kind(working, run) })
 	lost := context.Cause(working)
 	stop(nil)
 	<-kept
@@ -167,6 +171,17 @@ func (w *Worker[D]) try(ctx context.Context, tenant *tenancy.Tenant[D], run *Run
 		return errLost
 	}
 	return err
+}
+
+// guarded runs f and makes an error of its panic: it is the trouble of one tenant, and
+// the process has others.
+func guarded(f func() error) (err error) {
+	defer func() {
+		if failed := recover(); failed != nil {
+			err = fmt.Errorf("a panic: %v\n%s", failed, debug.Stack())
+		}
+	}()
+	return f()
 }
 
 // verdict is the state in which the job ends, or empty when it is to be tried again.

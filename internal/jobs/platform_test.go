@@ -197,6 +197,24 @@ func workOn[D jobs.Database](
 	return w
 }
 
+// synced is a log that is read while it is written.
+type synced struct {
+	mu   sync.Mutex
+	text bytes.Buffer
+}
+
+func (s *synced) Write(text []byte) (int, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.text.Write(text)
+}
+
+func (s *synced) String() string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.text.String()
+}
+
 // kind makes a worker do the jobs of a kind so.
 func kind(name string, do jobs.Kind) func(*jobs.Options[*store.Database]) {
 	return func(options *jobs.Options[*store.Database]) { options.Kinds[name] = do }

@@ -113,7 +113,11 @@ func (w *Worker[D]) end(key string) (again *Visit) {
 func (w *Worker[D]) visit(ctx context.Context, visit Visit) {
 	defer w.tellFree()
 	for {
-		next, err := w.look(ctx, visit.Key)
+		var next time.Duration
+		err := guarded(func() (err error) {
+			next, err = w.look(ctx, visit.Key)
+			return err
+		})
 		if err != nil && ctx.Err() == nil {
 			w.options.Log.WarnContext(ctx, "A tenant's work could not be done", "tenant", visit.Key, "error", err)
 		}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"log/slog"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -291,6 +292,45 @@ func TestAWorkerThatIsStoppedFailsNoJob(t *testing.T) {
 	must(t, err)
 	if job.State != crm.JobQueued || job.Attempts != 4 {
 		t.Errorf("it is %s after %d attempts", job.State, job.Attempts)
+	}
+}
+
+func TestAJobThatPanicsFailsAloneAndItsStackIsInTheLog(t *testing.T) {
+	t.Parallel()
+	o := newOrganisation(t)
+	var log synced
+	o.log = slog.New(slog.NewTextHandler(&log, nil))
+	o.work(t, kind("panic", func(context.Context, *jobs.Run) error { panic("a thought too many") }),
+		kind("count", counting(func(context.Context, int) error { return nil })))
+	job := o.ends(t, o.leave(t, query.NewJob{Kind: "panic"}).ID)
+	if job.State != crm.JobFailed || strings.Contains(job.Error.Message, "thought") {
+		t.Errorf("it was %s: %+v", job.State, job.Error)
+	}
+	if text := log.String(); !strings.Contains(text, "a thought too many") || !strings.Contains(text, "worker_test.go") {
+		t.Errorf("the log says nothing of it: %s", text)
+	}
+	o.becomes(t, o.leave(t, query.NewJob{Kind: "count"}).ID, crm.JobDone)
+}
+
+func TestAJobWhoseWorkersDieIsNotTakenUpForever(t *testing.T) {
+	t.Parallel()
+	o := newOrganisation(t)
+	made := o.leave(t, query.NewJob{Kind: "count"})
+	for range 5 {
+		claim, err := newID()
+		must(t, err)
+		claimed := false
+		must(t, o.store.Query(t.Context(), query.ClaimJob(claim, 0), func([][]byte) error { claimed = true; return nil }))
+		if !claimed {
+			t.Fatal("it could not be claimed")
+		}
+	}
+	o.work(t, kind("count", func(context.Context, *jobs.Run) error {
+		t.Error("it is done once more")
+		return nil
+	}))
+	if job := o.ends(t, made.ID); job.State != crm.JobFailed || job.Error == nil {
+		t.Errorf("it was %s: %+v", job.State, job.Error)
 	}
 }
 
