@@ -5,8 +5,10 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"math/rand/v2"
 	"runtime/debug"
+	"slices"
 	"strconv"
 	"time"
 
@@ -46,7 +48,7 @@ func (w *Worker[D]) look(ctx context.Context, key string) (next time.Duration, e
 	if err := tidy(ctx, tenant.Database()); err != nil && ctx.Err() == nil {
 		w.options.Log.WarnContext(ctx, "A tenant could not be tidied up", "tenant", key, "error", err)
 	}
-	next, err = nextLook(ctx, tenant.Database())
+	next, err = w.nextLook(ctx, tenant.Database())
 	if again >= 0 {
 		next = min(next, again)
 	}
@@ -54,9 +56,9 @@ func (w *Worker[D]) look(ctx context.Context, key string) (next time.Duration, e
 }
 
 // nextLook is when the next job can be claimed, but in an hour at the latest.
-func nextLook(ctx context.Context, runner crm.Runner) (time.Duration, error) {
+func (w *Worker[D]) nextLook(ctx context.Context, runner crm.Runner) (time.Duration, error) {
 	next := sweep/2 + rand.N(sweep) //nolint:gosec // jitter needs no secrecy
-	err := runner.Query(ctx, query.NextJob(), func(row [][]byte) error {
+	err := runner.Query(ctx, query.NextJob(w.kinds()), func(row [][]byte) error {
 		if row[0] == nil {
 			return nil
 		}
@@ -70,6 +72,9 @@ func nextLook(ctx context.Context, runner crm.Runner) (time.Duration, error) {
 	return next, nil
 }
 
+// kinds are those of the jobs that this worker does. Others wait for a worker of a newer version.
+func (w *Worker[D]) kinds() []string { return slices.Sorted(maps.Keys(w.options.Kinds)) }
+
 // doOne claims a job and does it; more is false when there was none.
 func (w *Worker[D]) doOne(ctx context.Context, tenant *tenancy.Tenant[D]) (more bool, err error) {
 	claim, err := w.options.NewID()
@@ -78,7 +83,7 @@ func (w *Worker[D]) doOne(ctx context.Context, tenant *tenancy.Tenant[D]) (more 
 	}
 	runner := tenant.Database()
 	var job *crm.Job
-	err = runner.Query(ctx, query.ClaimJob(claim, w.options.Lease), func(row [][]byte) error {
+	err = runner.Query(ctx, query.ClaimJob(claim, w.kinds(), w.options.Lease), func(row [][]byte) error {
 		job, err = crm.ReadJob(row)
 		return err
 	})
@@ -139,10 +144,6 @@ func passes(err error) bool { return fault.Is(err, fault.Unavailable) || fault.I
 
 // try does the job's work while a sign of life keeps it ours.
 func (w *Worker[D]) try(ctx context.Context, tenant *tenancy.Tenant[D], run *Run) error {
-	kind, ok := w.options.Kinds[run.Job.Kind]
-	if !ok {
-		return fault.New(fault.Invalid, "no worker knows the kind %q of jobs", run.Job.Kind)
-	}
 	if run.cancelled {
 		return nil
 	}
@@ -163,7 +164,7 @@ func (w *Worker[D]) try(ctx context.Context, tenant *tenancy.Tenant[D], run *Run
 		defer close(kept)
 		run.keep(working, stop)
 	}()
-	err = guarded(func() error { return kind(working, run) })
+	err = guarded(func() error { return w.options.Kinds[run.Job.Kind](working, run) })
 	lost := context.Cause(working)
 	stop(nil)
 	<-kept

@@ -132,7 +132,18 @@ func newModel(t *testing.T) *schema.Schema {
 // sql runs a query in the tenant's database as the superuser and scans one row.
 func (o *organisation) sql(t *testing.T, text string, into ...any) {
 	t.Helper()
-	c, err := pgx.Connect(t.Context(), o.database.URL())
+	sql(t, o.database, text, into...)
+}
+
+// inSystem is sql in the system database.
+func (o *organisation) inSystem(t *testing.T, text string, into ...any) {
+	t.Helper()
+	sql(t, o.system, text, into...)
+}
+
+func sql(t *testing.T, database secret.Connection, text string, into ...any) {
+	t.Helper()
+	c, err := pgx.Connect(t.Context(), database.URL())
 	must(t, err)
 	defer c.Close(context.WithoutCancel(t.Context()))
 	if len(into) == 0 {
@@ -239,11 +250,7 @@ func (o *organisation) leave(t *testing.T, job query.NewJob) *crm.Job {
 
 func (o *organisation) wake(t *testing.T) {
 	t.Helper()
-	c, err := pgx.Connect(t.Context(), o.system.URL())
-	must(t, err)
-	defer c.Close(context.WithoutCancel(t.Context()))
-	_, err = c.Exec(t.Context(), `UPDATE visit SET due_at = now()`)
-	must(t, err)
+	o.inSystem(t, `UPDATE visit SET due_at = now()`)
 }
 
 // becomes waits until the job is in the state.

@@ -101,7 +101,7 @@ func TestTheJobOfADeadWorkerIsTakenOverAndTheDeadOneCanDoNothingMore(t *testing.
 	made := o.leave(t, query.NewJob{Kind: "count"})
 	dead, err := newID()
 	must(t, err)
-	must(t, o.store.Query(t.Context(), query.ClaimJob(dead, time.Minute), func([][]byte) error { return nil }))
+	must(t, o.store.Query(t.Context(), query.ClaimJob(dead, []string{"count"}, time.Minute), func([][]byte) error { return nil }))
 	o.sql(t, `UPDATE kontor.job SET lease_until = now() - interval '1 second', progress = '7', done = 7`)
 	var steps atomic.Int64
 	o.work(t, kind("count", counting(func(context.Context, int) error { steps.Add(1); return nil })))
@@ -197,12 +197,11 @@ func TestWhatTheModelRefusesEndsTheJobAndTroubleLetsItBeTriedAgain(t *testing.T)
 			return nil
 		}),
 		kind("broken", func(context.Context, *jobs.Run) error { return errors.New("a secret of the house") }))
-	refused, unknown := o.leave(t, query.NewJob{Kind: "refused"}), o.leave(t, query.NewJob{Kind: "unheard"})
+	refused := o.leave(t, query.NewJob{Kind: "refused"})
 	trouble, broken := o.leave(t, query.NewJob{Kind: "trouble"}), o.leave(t, query.NewJob{Kind: "broken"})
 	if job := o.becomes(t, refused.ID, crm.JobFailed); job.Error == nil || len(job.Error.Violations) != 1 || job.Error.Violations[0].Path != "fields[0]" {
 		t.Errorf("refused: %+v", job.Error)
 	}
-	o.becomes(t, unknown.ID, crm.JobFailed)
 	eventually(t, func() bool {
 		o.sql(t, `UPDATE kontor.job SET run_after = now()`) // nobody waits here
 		o.wake(t)
@@ -320,7 +319,7 @@ func TestAJobWhoseWorkersDieIsNotTakenUpForever(t *testing.T) {
 		claim, err := newID()
 		must(t, err)
 		claimed := false
-		must(t, o.store.Query(t.Context(), query.ClaimJob(claim, 0), func([][]byte) error { claimed = true; return nil }))
+		must(t, o.store.Query(t.Context(), query.ClaimJob(claim, []string{"count"}, 0), func([][]byte) error { claimed = true; return nil }))
 		if !claimed {
 			t.Fatal("it could not be claimed")
 		}
@@ -332,6 +331,38 @@ func TestAJobWhoseWorkersDieIsNotTakenUpForever(t *testing.T) {
 	if job := o.ends(t, made.ID); job.State != crm.JobFailed || job.Error == nil {
 		t.Errorf("it was %s: %+v", job.State, job.Error)
 	}
+}
+
+func TestATenantWithoutJobsIsLeftAlone(t *testing.T) {
+	t.Parallel()
+	o := newOrganisation(t)
+	o.work(t)
+	eventually(t, func() bool {
+		var rests bool
+		o.inSystem(t, `SELECT due_at > now() + interval '10 minutes' FROM visit`, &rests)
+		return rests
+	})
+}
+
+func TestAJobOfAKindThatAWorkerDoesNotKnowWaitsForOneThatDoes(t *testing.T) {
+	t.Parallel()
+	o := newOrganisation(t)
+	newer := o.leave(t, query.NewJob{Kind: "newer"})
+	known := o.leave(t, query.NewJob{Kind: "known"})
+	older := o.work(t, kind("known", func(context.Context, *jobs.Run) error { return nil }))
+	o.becomes(t, known.ID, crm.JobDone)
+	eventually(t, func() bool { // it is no reason to come back soon
+		var rests bool
+		o.inSystem(t, `SELECT due_at > now() + interval '10 minutes' FROM visit`, &rests)
+		return rests
+	})
+	older.end()
+	if job, err := o.jobs().Get(t.Context(), newer.ID); err != nil || job.State != crm.JobQueued || job.Attempts != 0 {
+		t.Errorf("beside an older worker: %+v, %v", job, err)
+	}
+	o.work(t, kind("newer", func(context.Context, *jobs.Run) error { return nil }))
+	o.wake(t)
+	o.becomes(t, newer.ID, crm.JobDone)
 }
 
 func TestTheJobOfAUserWhoMayNotSignInAnyMoreFails(t *testing.T) {

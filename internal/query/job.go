@@ -86,14 +86,15 @@ func CancelJob(id string, at time.Time) Statement {
 	}
 }
 
-// ClaimJob takes the oldest job that waits, or whose worker has not been heard of for the time of its
-// lease, and returns its row.
-func ClaimJob(claim string, lease time.Duration) Statement {
+// ClaimJob takes the oldest job of the kinds that waits, or whose worker has not been heard of for the
+// time of its lease, and returns its row.
+func ClaimJob(claim string, kinds []string, lease time.Duration) Statement {
 	var args expr.Args
 	return Statement{
 		SQL: `UPDATE kontor.job AS j SET state = 'running', claim = ` + args.Add(claim) + `::uuid, lease_until = now() + ` + seconds(lease, &args) + `,
 			attempts = attempts + 1, started_at = coalesce(started_at, now())
-			WHERE id = (SELECT id FROM kontor.job WHERE state = 'queued' AND run_after <= now() OR state = 'running' AND lease_until < now()
+			WHERE id = (SELECT id FROM kontor.job WHERE (state = 'queued' AND run_after <= now() OR state = 'running' AND lease_until < now())
+				AND kind = ANY (` + args.Add(kinds) + `::text[])
 				ORDER BY created_at LIMIT 1 FOR UPDATE SKIP LOCKED)` + jobReturning,
 		Args: args.Values(),
 	}
@@ -155,10 +156,11 @@ func FinishJob(claim, state string, failure json.RawMessage, keep time.Duration)
 	}
 }
 
-// NextJob is in how many seconds the next job can be claimed; null when there is none.
-func NextJob() Statement {
-	return Statement{SQL: `SELECT greatest(0, ceil(extract(epoch FROM min(CASE state WHEN 'running' THEN lease_until ELSE run_after END) - now())))::bigint
-		FROM kontor.job WHERE state IN ('queued', 'running')`}
+// NextJob is in how many seconds the next job of the kinds can be claimed; null when there is none.
+func NextJob(kinds []string) Statement {
+	var args expr.Args
+	return Statement{SQL: `SELECT ceil(extract(epoch FROM min(greatest(now(), CASE state WHEN 'running' THEN lease_until ELSE run_after END)) - now()))::bigint
+		FROM kontor.job WHERE state IN ('queued', 'running') AND kind = ANY (` + args.Add(kinds) + `::text[])`, Args: args.Values()}
 }
 
 // JobDeeds are the changes that a job made to some records, in the order of the
