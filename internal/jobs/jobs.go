@@ -29,6 +29,8 @@ type Calendar interface {
 	Due(ctx context.Context, most int) ([]Visit, error)
 	// Visited says when the tenant is due next, unless somebody has left work there since Due.
 	Visited(ctx context.Context, visit Visit, next time.Duration) error
+	// Wake says that there is work at the tenant, and tells all workers.
+	Wake(ctx context.Context, key string) error
 	// Woken is told when somebody has left work.
 	Woken() <-chan struct{}
 }

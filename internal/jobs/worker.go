@@ -126,8 +126,9 @@ func (w *Worker[D]) visit(ctx context.Context, visit Visit) {
 			continue
 		}
 		if ctx.Err() != nil {
-			// What is handed back need not wait until the calendar gives this worker up.
-			_ = w.options.Calendar.Visited(context.WithoutCancel(ctx), visit, 0)
+			// What is handed back need not wait until the calendar gives this worker up. The calendar
+			// may know the visit by another moment meanwhile.
+			_ = w.options.Calendar.Wake(context.WithoutCancel(ctx), visit.Key)
 			return
 		}
 		if err != nil {

@@ -94,6 +94,29 @@ func TestAWorkerThatIsStoppedHandsItsJobBackAndTheNextGoesOn(t *testing.T) {
 	}
 }
 
+func TestAWorkerThatIsStoppedDuringALongVisitCallsTheOthersAtOnce(t *testing.T) {
+	t.Parallel()
+	o := newOrganisation(t)
+	reached := make(chan struct{})
+	w := o.work(t, kind("count", func(ctx context.Context, _ *jobs.Run) error {
+		close(reached)
+		<-ctx.Done()
+		return ctx.Err()
+	}))
+	o.leave(t, query.NewJob{Kind: "count"})
+	<-reached
+	o.wake(t) // the tenant comes up once more while it is being looked at
+	var due bool
+	eventually(t, func() bool {
+		o.inSystem(t, `SELECT due_at <= now() FROM visit`, &due)
+		return !due
+	})
+	w.end()
+	if o.inSystem(t, `SELECT due_at <= now() FROM visit`, &due); !due {
+		t.Error("the others wait until the calendar gives up the worker that was stopped")
+	}
+}
+
 func TestTheJobOfADeadWorkerIsTakenOverAndTheDeadOneCanDoNothingMore(t *testing.T) {
 	t.Parallel()
 	o := newOrganisation(t)

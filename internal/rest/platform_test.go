@@ -113,7 +113,7 @@ func startPlatform(t *testing.T) *platform {
 	work := &calendar{woken: make(chan struct{}, 1)}
 	p.api = httptest.NewUnstartedServer(nil)
 	p.api.Config = rest.NewServer(rest.New(rest.Options{
-		Tenants: p.tenants, Gate: auth.New(now), Clock: now, NewID: newID, Log: log, Metrics: p.registry, Wake: work.wake,
+		Tenants: p.tenants, Gate: auth.New(now), Clock: now, NewID: newID, Log: log, Metrics: p.registry, Wake: work.Wake,
 	}), log)
 	worker := jobs.New(jobs.Options[rest.Database]{
 		Calendar: work, Tenants: p.tenants, Kinds: jobs.Kinds(), Clock: now, NewID: newID, Log: log,
@@ -132,7 +132,7 @@ type calendar struct {
 	due []jobs.Visit
 }
 
-func (c *calendar) wake(_ context.Context, key string) error {
+func (c *calendar) Wake(_ context.Context, key string) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.due = append(c.due, jobs.Visit{Key: key})
@@ -154,7 +154,7 @@ func (c *calendar) Due(_ context.Context, most int) ([]jobs.Visit, error) {
 
 func (c *calendar) Visited(ctx context.Context, visit jobs.Visit, next time.Duration) error {
 	if next < time.Minute {
-		time.AfterFunc(next, func() { _ = c.wake(ctx, visit.Key) })
+		time.AfterFunc(next, func() { _ = c.Wake(ctx, visit.Key) })
 	}
 	return nil
 }
