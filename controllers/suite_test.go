@@ -210,7 +210,7 @@ func acknowledge(ctx context.Context, url string) {
 	if err != nil {
 		return
 	}
-	defer conn.Close(context.WithoutCancel(ctx)) //nolint:errcheck // the test is over
+	defer conn.Close(context.WithoutCancel(ctx))
 	if _, err := conn.Exec(ctx, "LISTEN kontor_directory"); err != nil {
 		return
 	}

@@ -67,8 +67,8 @@ func newRoot(name string) *cobra.Command {
 }
 
 // logTo makes one slog logger for everything: our own code, controller-runtime and client-go.
-func logTo(w io.Writer, level slog.Level) *slog.Logger {
-	logger := slog.New(slog.NewTextHandler(w, &slog.HandlerOptions{Level: level}))
+func logTo(w io.Writer) *slog.Logger {
+	logger := slog.New(slog.NewTextHandler(w, &slog.HandlerOptions{Level: slog.LevelInfo}))
 	bridged := logr.FromSlogHandler(logger.Handler())
 	ctrl.SetLogger(bridged)
 	klog.SetLogger(bridged)

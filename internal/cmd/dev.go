@@ -200,7 +200,7 @@ func (d *dev) log(errOut io.Writer) (func(), error) {
 	if d.verbose {
 		w = io.MultiWriter(file, errOut)
 	}
-	d.logger = logTo(w, slog.LevelInfo)
+	d.logger = logTo(w)
 	return func() { _ = file.Close() }, nil
 }
 

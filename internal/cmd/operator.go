@@ -48,7 +48,7 @@ func newOperator() *cobra.Command {
 		Short: "Run the controllers that turn tenants' resources into databases and services",
 		Args:  cobra.NoArgs,
 		RunE: func(command *cobra.Command, _ []string) error {
-			logger := logTo(command.ErrOrStderr(), slog.LevelInfo)
+			logger := logTo(command.ErrOrStderr())
 			system, err := readSystemDatabase(o.systemDatabaseFile)
 			if err != nil {
 				return err

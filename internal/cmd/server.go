@@ -37,7 +37,7 @@ its hosts. It knows nothing of Kubernetes: it starts and serves while the API
 server is down.`,
 		Args: cobra.NoArgs,
 		RunE: func(command *cobra.Command, _ []string) error {
-			logger := logTo(command.ErrOrStderr(), slog.LevelInfo)
+			logger := logTo(command.ErrOrStderr())
 			system, key, err := o.read()
 			if err != nil {
 				return err

@@ -27,7 +27,7 @@ behind, when it is stopped or lost, another one goes on with. It knows nothing
 of Kubernetes.`,
 		Args: cobra.NoArgs,
 		RunE: func(command *cobra.Command, _ []string) error {
-			logger := logTo(command.ErrOrStderr(), slog.LevelInfo)
+			logger := logTo(command.ErrOrStderr())
 			system, key, err := o.read()
 			if err != nil {
 				return err

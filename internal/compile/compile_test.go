@@ -711,16 +711,16 @@ func TestAFieldCannotMoveToAnotherObject(t *testing.T) {
 	}
 }
 
-// pipelineOf is the one pipeline of an object.
-func pipelineOf(t *testing.T, s *schema.Schema, object string) *schema.Pipeline {
+// salesPipeline is the one pipeline of opportunities.
+func salesPipeline(t *testing.T, s *schema.Schema) *schema.Pipeline {
 	t.Helper()
-	o, ok := s.Object(object)
+	o, ok := s.Object("opportunity")
 	if !ok {
-		t.Fatalf("there is no object %s", object)
+		t.Fatal("there are no opportunities")
 	}
 	pipelines := s.PipelinesOf(o)
 	if len(pipelines) != 1 {
-		t.Fatalf("%s has the pipelines %+v", object, pipelines)
+		t.Fatalf("opportunities have the pipelines %+v", pipelines)
 	}
 	return pipelines[0]
 }
@@ -729,7 +729,7 @@ func TestATenantsPipelineReplacesTheStandardOne(t *testing.T) {
 	t.Parallel()
 	s := served(t, pipeline("sales", "stages: [{key: prospecting, probability: 10}, {key: won, kind: won, gate: {required: [amount, deal_size, deal-size]}}, {key: lost, kind: lost}]")+
 		field("deal-size", "object: opportunity, type: integer"))
-	sales := pipelineOf(t, s, "opportunity")
+	sales := salesPipeline(t, s)
 	if sales.Source != "Pipeline sales" {
 		t.Fatalf("the pipeline is %+v", sales)
 	}
@@ -747,7 +747,7 @@ func TestADeletedPipelineGivesWayToANewOne(t *testing.T) {
 	t.Parallel()
 	applied := served(t, pipeline("sales", stages))
 	result := on(t, applied, pipeline("retail", stages))
-	if p := pipelineOf(t, result.Schema, "opportunity"); len(result.Retained) != 0 || p.Source != "Pipeline retail" {
+	if p := salesPipeline(t, result.Schema); len(result.Retained) != 0 || p.Source != "Pipeline retail" {
 		t.Errorf("retained are %v, the pipeline is %+v", result.Retained, p)
 	}
 }

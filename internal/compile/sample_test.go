@@ -62,7 +62,7 @@ func TestTheSampleCompilesWithoutAProblem(t *testing.T) {
 			t.Errorf("%s has the labels %v", path, f.Label)
 		}
 	}
-	sales := pipelineOf(t, s, "opportunity")
+	sales := salesPipeline(t, s)
 	if sales.Identity != "sales" {
 		t.Fatalf("the pipeline is %+v", sales)
 	}

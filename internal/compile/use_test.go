@@ -70,7 +70,7 @@ func TestAFieldIsRenamedTogetherWithAllThatReadIt(t *testing.T) {
 	if f := mustField(t, result.Schema, "opportunity", "why"); f.RequiredWhen != "level == 'a'" {
 		t.Errorf("the condition is %q", f.RequiredWhen)
 	}
-	if p := pipelineOf(t, result.Schema, "opportunity"); p.Stages[1].Gate != "level != null" {
+	if p := salesPipeline(t, result.Schema); p.Stages[1].Gate != "level != null" {
 		t.Errorf("the gate is %q", p.Stages[1].Gate)
 	}
 }

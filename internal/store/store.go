@@ -194,12 +194,14 @@ type connections struct {
 func (c *connections) use(ctx context.Context, f func(*pgxpool.Conn) error) error {
 	waiting, cancel := context.WithTimeout(ctx, waitTimeout)
 	defer cancel()
-	for _, bound := range []*semaphore.Weighted{c.own, c.inUse} {
-		if err := bound.Acquire(waiting, 1); err != nil {
-			return busy(err)
-		}
-		defer bound.Release(1)
+	if err := c.own.Acquire(waiting, 1); err != nil {
+		return busy(err)
 	}
+	defer c.own.Release(1)
+	if err := c.inUse.Acquire(waiting, 1); err != nil {
+		return busy(err)
+	}
+	defer c.inUse.Release(1)
 	return c.lend(waiting, f)
 }
 

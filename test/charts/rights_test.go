@@ -78,7 +78,7 @@ func install(t *testing.T, set ...string) installation {
 func soon(t *testing.T, try func() error) {
 	t.Helper()
 	var last error
-	err := wait.PollUntilContextTimeout(t.Context(), 20*time.Millisecond, 10*time.Second, true, func(context.Context) (bool, error) {
+	err := wait.PollUntilContextTimeout(t.Context(), 20*time.Millisecond, time.Minute, true, func(context.Context) (bool, error) {
 		last = try()
 		return last == nil, nil
 	})
