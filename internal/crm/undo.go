@@ -30,8 +30,12 @@ func (r UndoReport) Records() int64 { return int64(r.Deleted + r.Restored + r.Un
 
 // UndoPlace is how far the undoing of a job came.
 type UndoPlace struct {
-	// Record is the id of the last record that was looked at.
-	Record string     `json:"record,omitempty"`
+	// Deleting says that the records that the job changed are done, and those that it made
+	// are being deleted: then nothing that was there before points to them any more.
+	Deleting bool `json:"deleting,omitempty"`
+	// Before is the id of the last record that was looked at. Records are looked at from
+	// the newest on, so that those that point to others go before them.
+	Before string     `json:"before,omitempty"`
 	Report UndoReport `json:"report"`
 }
 
@@ -68,7 +72,7 @@ func Undo(ctx context.Context, request UndoRequest) error {
 			})
 		})
 		if err != nil {
-			return fmt.Errorf("undoing the records behind %q: %w", place.Record, err)
+			return fmt.Errorf("undoing the records behind %q: %w", place.Before, err)
 		}
 		if more {
 			place = next
@@ -95,7 +99,11 @@ type deed struct {
 	id, object string
 	// first and last are the versions that it made, writes is how many.
 	first, last, writes int64
-	created, undone     bool
+	created             bool
+	// undone is how many versions the undoing has made since, by this job or by one
+	// before it that broke off; byUs says that it was this one.
+	undone int64
+	byUs   bool
 	// old are the values before it, by identity of the field.
 	old map[string]json.RawMessage
 	// before is the record as it is now, write what takes the deed back.
@@ -106,6 +114,10 @@ type deed struct {
 // run undoes the next records; more is false when there are none.
 func (u *undoing) run(ctx context.Context, tx Tx, job string) (more bool, err error) {
 	deeds, err := u.deeds(ctx, tx, job)
+	if err == nil && len(deeds) == 0 && !u.place.Deleting {
+		u.place.Deleting, u.place.Before = true, ""
+		deeds, err = u.deeds(ctx, tx, job)
+	}
 	if err != nil || len(deeds) == 0 {
 		return false, err
 	}
@@ -139,7 +151,7 @@ func (u *undoing) run(ctx context.Context, tx Tx, job string) (more bool, err er
 	} else if isRefusal(err) {
 		err = u.oneByOne(ctx, tx, deeds)
 	}
-	u.place.Record = deeds[len(deeds)-1].id
+	u.place.Before = deeds[len(deeds)-1].id
 	return true, err
 }
 
@@ -148,6 +160,17 @@ func (u *undoing) oneByOne(ctx context.Context, tx Tx, deeds []*deed) error {
 	for _, d := range deeds {
 		if d.write == nil {
 			continue
+		}
+		if d.created { // the deletion of one before may have changed it, or taken it along
+			d.before = nil
+			if err := u.lockAll(ctx, tx, []*deed{d}); err != nil {
+				return err
+			}
+			if d.before == nil {
+				u.count(d)
+				continue
+			}
+			d.write.version, d.write.before = d.before.version, d.before.values
 		}
 		err := tx.Savepoint(ctx, func(ctx context.Context) error { return u.carryOut(ctx, tx, u.at, d.write) })
 		switch {
@@ -178,10 +201,13 @@ func (u *undoing) failf(d *deed, format string, args ...any) {
 	u.failed = append(u.failed, FailedUndo{Object: d.object, ID: d.id, Reason: fmt.Sprintf(format, args...)})
 }
 
-// deeds are what the job did to the next records, in the order of their ids.
+// deeds are what the job did to the next records, the newest first.
 func (u *undoing) deeds(ctx context.Context, tx Tx, job string) ([]*deed, error) {
 	var deeds []*deed
-	err := tx.Query(ctx, query.JobDeeds(job, JobImport, JobUndo, u.place.Record, undoAtOnce), func(row [][]byte) error {
+	err := tx.Query(ctx, query.JobDeeds(query.JobDeedsRequest{
+		Job: job, Channel: JobImport, Undo: u.Actor.RequestID, UndoChannel: JobUndo,
+		Created: u.place.Deleting, Before: u.place.Before, Records: undoAtOnce,
+	}), func(row [][]byte) error {
 		if len(deeds) == 0 || deeds[len(deeds)-1].id != string(row[0]) {
 			deeds = append(deeds, &deed{id: string(row[0]), object: string(row[1]), old: map[string]json.RawMessage{}})
 		}
@@ -204,7 +230,10 @@ func (d *deed) add(row [][]byte) error {
 	}
 	d.last, d.writes = version, d.writes+1
 	d.created = d.created || string(row[3]) == string(query.OperationCreate)
-	d.undone = string(row[5]) == "t"
+	if d.undone, err = strconv.ParseInt(string(row[5]), 10, 64); err != nil {
+		return err
+	}
+	d.byUs = string(row[6]) == "t"
 	if row[4] == nil {
 		return nil
 	}
@@ -237,7 +266,7 @@ func (u *undoing) lockAll(ctx context.Context, tx Tx, deeds []*deed) error {
 			continue // its records are told as gone
 		}
 		of := byObject[identity]
-		statement, err := u.Compiler.LockMany(u.Actor.Access(), object, slices.Sorted(maps.Keys(of)))
+		statement, err := u.Compiler.LockMany(u.access(), object, slices.Sorted(maps.Keys(of)))
 		if err != nil {
 			return err
 		}
@@ -266,11 +295,13 @@ func (u *undoing) wishes(deeds []*deed) (map[*deed]*wish, error) {
 	for _, d := range deeds {
 		object, _ := u.Compiler.Schema().ObjectByIdentity(d.object)
 		switch {
-		case d.undone:
+		case d.before == nil && d.created && d.byUs: // together with another one
+			u.place.Report.Deleted++
+		case d.before == nil && d.created && d.undone > 0:
 			u.place.Report.Unchanged++
 		case d.before == nil:
 			u.failf(d, "was deleted since")
-		case d.before.version != d.last || d.writes != d.last-d.first+1:
+		case d.before.version != d.last+d.undone || d.writes != d.last-d.first+1:
 			u.failf(d, "was changed since")
 		case d.created && u.mayGo(object, d.id) != nil:
 			u.failf(d, "nobody can delete themselves")

@@ -163,22 +163,37 @@ func NextJob(kinds []string) Statement {
 		FROM kontor.job WHERE state IN ('queued', 'running') AND kind = ANY (` + args.Add(kinds) + `::text[])`, Args: args.Values()}
 }
 
-// JobDeeds are the changes that a job made to some records, in the order of the
-// records and of the versions: the record's id and object, the version, the
-// operation, the changes, and whether a job that undoes this one was there
-// already. After is the id of the last record before, or empty.
-func JobDeeds(job, channel, undoing, after string, records int) Statement {
+// JobDeedsRequest says which deeds of a job to read.
+type JobDeedsRequest struct {
+	// Job and Channel are those of the job whose deeds they are; Undo is the job that undoes
+	// it, UndoChannel that of all such jobs.
+	Job, Channel, Undo, UndoChannel string
+	// Created are the records that the job made, the newest first; otherwise it is the others.
+	Created bool
+	// Before is the id of the last record before, or empty; Records is how many are read.
+	Before  string
+	Records int
+}
+
+// JobDeeds are the changes that a job made to some records, in the falling order of
+// the records and the order of the versions: the record's id and object, the version,
+// the operation, the changes, how many versions jobs that undo this one have made of
+// it, and whether one of them is Undo's.
+func JobDeeds(r JobDeedsRequest) Statement {
 	var args expr.Args
-	id := args.Add(job) + `::text`
-	where := ` WHERE h.request_id = ` + id + ` AND h.channel = ` + args.Add(channel) + `::text`
-	if after != "" {
-		where += ` AND h.record_id > ` + args.Add(after) + `::uuid`
+	id, channel := args.Add(r.Job)+`::text`, args.Add(r.Channel)+`::text`
+	where := ` WHERE h.request_id = ` + id + ` AND h.channel = ` + channel + ` AND ` + args.Add(r.Created) + `::boolean = EXISTS (SELECT FROM kontor.history AS c
+		WHERE c.record_id = h.record_id AND c.request_id = ` + id + ` AND c.channel = ` + channel + ` AND c.operation = ` + args.Add(string(OperationCreate)) + `::text)`
+	if r.Before != "" {
+		where += ` AND h.record_id < ` + args.Add(r.Before) + `::uuid`
 	}
 	return Statement{
-		SQL: `SELECT h.record_id::text, h.object, h.version, h.operation, h.changes::text, EXISTS (SELECT FROM kontor.history AS u
-				WHERE u.record_id = h.record_id AND u.channel = ` + args.Add(undoing) + `::text AND u.request_id IN (SELECT j.id::text FROM kontor.job AS j WHERE j.undoes = ` + id + `::uuid))
-			FROM kontor.history AS h` + where + ` AND h.record_id IN (SELECT DISTINCT h.record_id FROM kontor.history AS h` + where +
-			` ORDER BY h.record_id LIMIT ` + strconv.Itoa(records) + `) ORDER BY h.record_id, h.version`,
+		SQL: `SELECT h.record_id::text, h.object, h.version, h.operation, h.changes::text, u.versions, u.own
+			FROM kontor.history AS h CROSS JOIN LATERAL (SELECT count(*) AS versions, coalesce(bool_or(u.request_id = ` + args.Add(r.Undo) + `::text), false) AS own
+				FROM kontor.history AS u WHERE u.record_id = h.record_id AND u.channel = ` + args.Add(r.UndoChannel) +
+			`::text AND u.request_id IN (SELECT j.id::text FROM kontor.job AS j WHERE j.undoes = ` + id + `::uuid)) AS u` + where +
+			` AND h.record_id IN (SELECT DISTINCT h.record_id FROM kontor.history AS h` + where +
+			` ORDER BY h.record_id DESC LIMIT ` + strconv.Itoa(r.Records) + `) ORDER BY h.record_id DESC, h.version`,
 		Args: args.Values(),
 	}
 }
