@@ -59,7 +59,7 @@ func mixed(n int, purpose string) int {
 func recordID(object byte, n int) string {
 	const began = 1_700_000_000_000
 	var id uuid.UUID
-	for i, at := 5, uint64(began+n); i >= 0; i, at = i-1, at>>8 { //nolint:gosec // a count of milliseconds
+	for i, at := 5, uint64(began+n); i >= 0; i, at = i-1, at>>8 {
 		id[i] = byte(at)
 	}
 	id[6], id[7], id[8], id[9] = 0x70, object, 0x80, object

@@ -254,9 +254,12 @@ func (f *fight) importOnce(b *testing.B, lines int) time.Duration {
 	must(b, err)
 	defer response.Body.Close()
 	var job struct {
-		ID, State string
-		Report    struct{ Created int }
-		Error     json.RawMessage
+		ID     string `json:"id"`
+		State  string `json:"state"`
+		Report struct {
+			Created int `json:"created"`
+		} `json:"report"`
+		Error json.RawMessage `json:"error"`
 	}
 	answer, err := io.ReadAll(response.Body)
 	must(b, err)
@@ -323,7 +326,7 @@ func (f *fight) copyOnce(b *testing.B, lines int) time.Duration {
 func (f *fight) exportOnce(b *testing.B, format string, records int) time.Duration {
 	b.Helper()
 	parameters := url.Values{"format": {format}, "filter": {"number <= " + strconv.Itoa(records)}}
-	request, err := http.NewRequestWithContext(b.Context(), http.MethodGet, "http://"+f.ours.address+"/api/v1/records/opportunity/export?"+parameters.Encode(), nil)
+	request, err := http.NewRequestWithContext(b.Context(), http.MethodGet, "http://"+f.ours.address+"/api/v1/records/opportunity/export?"+parameters.Encode(), http.NoBody)
 	must(b, err)
 	f.ours.sign(request)
 	began := time.Now()

@@ -74,8 +74,10 @@ func (f *fight) againstPocketBase() []workload {
 	list := one(func(n int) string {
 		return records + "?" + url.Values{"filter": {"region='" + region(n) + "'"}, "sort": {"-amount"}, "perPage": {"50"}, "skipTotal": {"1"}}.Encode()
 	}, func(n int) []string { return []string{`"region":"` + region(n) + `"`} })
-	create := asking{f.thin.address, func(n int) []byte { return f.thin.request("POST", records, f.fresh(n).json()) },
-		answers(http.StatusOK, func(n int) []string { return []string{f.fresh(n).Reference} })}
+	create := asking{
+		f.thin.address, func(n int) []byte { return f.thin.request("POST", records, f.fresh(n).json()) },
+		answers(http.StatusOK, func(n int) []string { return []string{f.fresh(n).Reference} }),
+	}
 	update := asking{f.thin.address, func(n int) []byte {
 		return f.thin.request("PATCH", records+"/"+pocketID(at(n)), fmt.Appendf(nil, `{"score":%d}`, n))
 	}, answers(http.StatusOK, func(n int) []string { return []string{`"score":` + strconv.Itoa(n)} })}

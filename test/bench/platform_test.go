@@ -19,7 +19,6 @@ import (
 	"k8s.io/apimachinery/pkg/runtime"
 	clientgoscheme "k8s.io/client-go/kubernetes/scheme"
 	"k8s.io/client-go/rest"
-	"k8s.io/utils/ptr"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/cache"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -98,7 +97,7 @@ func (p *platform) operator(ctx context.Context, b *testing.B, config *rest.Conf
 		Scheme: scheme, Metrics: metricsserver.Options{BindAddress: "0"},
 		Client:     client.Options{Cache: &client.CacheOptions{DisableFor: []client.Object{&corev1.Secret{}, &rbacv1.RoleBinding{}}}},
 		Cache:      cache.Options{ByObject: map[client.Object]cache.ByObject{&corev1.Secret{}: {Namespaces: map[string]cache.Config{ownNamespace: {}}}}},
-		Controller: kubeconfig.Controller{SkipNameValidation: ptr.To(true)},
+		Controller: kubeconfig.Controller{SkipNameValidation: new(true)},
 	})
 	must(b, err)
 	must(b, controllers.Setup(manager, controllers.Parts{

@@ -75,7 +75,7 @@ func (p *program) awaitReady(b *testing.B, address string) {
 			return false, fmt.Errorf("the program has ended: %s", log[max(0, len(log)-2000):])
 		default:
 		}
-		response, err := http.Get(address) //nolint:noctx // the poll ends with the benchmark
+		response, err := http.Get(address)
 		if err != nil {
 			return false, nil //nolint:nilerr // it does not listen yet
 		}

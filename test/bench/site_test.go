@@ -156,7 +156,7 @@ func newModel(b *testing.B) *schema.Schema {
 	custom := func(name string, kind crmv1.FieldType, options ...string) *crmv1.CustomField {
 		f := gen.CustomField("bench", "opportunity", name, gen.FieldType(kind))
 		for _, option := range options {
-			f.Spec.Options = append(f.Spec.Options, crmv1.Option{Key: crmv1.Key(option)})
+			f.Spec.Options = append(f.Spec.Options, crmv1.Option{Key: option})
 		}
 		return f
 	}
@@ -252,9 +252,9 @@ func (s *site) dropIndexes(ctx context.Context, b *testing.B, c *pgx.Conn) []str
 	must(b, err)
 	var made, drops []string
 	for rows.Next() {
-		var make, drop string
-		must(b, rows.Scan(&make, &drop))
-		made, drops = append(made, make), append(drops, drop)
+		var again, drop string
+		must(b, rows.Scan(&again, &drop))
+		made, drops = append(made, again), append(drops, drop)
 	}
 	must(b, rows.Err())
 	for _, drop := range drops {

@@ -36,10 +36,10 @@ const thinEnvironment = "KONTOR_BENCH_THIN"
 
 // thinOptions are what the benchmark tells the thin server.
 type thinOptions struct {
-	Database secret.Connection
-	User     string
-	Listen   string
-	Profile  string
+	Database secret.Connection `json:"database"`
+	User     string            `json:"user"`
+	Listen   string            `json:"listen"`
+	Profile  string            `json:"profile"`
 }
 
 // serveThin serves until it is ended.
@@ -151,7 +151,10 @@ func newThin(ctx context.Context, options thinOptions) (*thin, error) {
 		return nil, err
 	}
 	t.name, _ = t.object.Field("name")
-	return t, t.compile()
+	if err := t.compile(); err != nil {
+		return nil, err
+	}
+	return t, nil
 }
 
 // readText makes rows come in text, which is what EncodeRow reads.
@@ -295,7 +298,11 @@ func (t *thin) createDeals(r *http.Request) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	var request struct{ Operations []struct{ Fields deal } }
+	var request struct {
+		Operations []struct {
+			Fields deal `json:"fields"`
+		} `json:"operations"`
+	}
 	if err := json.Unmarshal(text, &request); err != nil {
 		return nil, err
 	}
@@ -421,7 +428,9 @@ func (t *thin) scoreDeal(r *http.Request) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	var body struct{ Score int64 }
+	var body struct {
+		Score int64 `json:"score"`
+	}
 	if err := json.Unmarshal(text, &body); err != nil {
 		return nil, err
 	}
