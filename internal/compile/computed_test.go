@@ -1,10 +1,13 @@
 package compile
 
 import (
+	"slices"
 	"strings"
 	"testing"
 
 	crmv1 "github.com/kontor-crm/kontor/api/v1alpha1"
+	"github.com/kontor-crm/kontor/internal/expr"
+	"github.com/kontor-crm/kontor/internal/schema"
 )
 
 // says fails unless the resource's verdict is of that reason and says the words at the path.
@@ -260,6 +263,52 @@ func TestTheStandardModelComputesWhatItsModulesHave(t *testing.T) {
 		}
 		if got := strings.Join(found, " "); got != want {
 			t.Errorf("%s: the computed fields are %q, not %q", modules, got, want)
+		}
+	}
+}
+
+func TestTheStandardModelComputesFromItsOwnFieldsWhateverATenantCallsHis(t *testing.T) {
+	t.Parallel()
+	for _, kind := range []string{"text", "decimal"} {
+		// What an older release served: campaign without what it computes, and with a custom revenue.
+		held := field("revenue", "object: campaign, type: "+kind) + field("cost", "object: campaign, name: actual_cost_base, type: "+kind)
+		in := read(t, held)
+		in.Fields = in.Fields[:0]
+		old := Compile(in).Schema
+		campaign, _ := old.Object("campaign")
+		campaign.Fields = slices.DeleteFunc(campaign.Fields, (*schema.Field).Computed)
+		for _, f := range Compile(read(t, strings.ReplaceAll(strings.ReplaceAll(held, `"revenue"`, `"takings"`), "actual_cost_base", "charges"))).Schema.Objects {
+			if f.Identity != "campaign" {
+				continue
+			}
+			for _, custom := range f.Fields {
+				switch custom.Identity {
+				case "takings":
+					custom.Identity, custom.Name, custom.Column, custom.Source = "revenue", "revenue", "x_revenue", "CustomField revenue"
+					campaign.Fields = append(campaign.Fields, custom)
+				case "cost":
+					custom.Name = "actual_cost_base"
+					campaign.Fields = append(campaign.Fields, custom)
+				}
+			}
+		}
+		result := on(t, reload(t, old), held)
+		for ref := range result.Verdicts {
+			result.isFine(t, ref)
+		}
+		roi := mustField(t, result.Schema, "campaign", "roi")
+		campaign, _ = result.Schema.Object("campaign")
+		compiled, err := expr.CompileComputed(result.Schema, campaign, roi)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, use := range compiled.Fields() {
+			if use.Field.Custom {
+				t.Errorf("%s: it is computed from the tenant's %q", kind, use.Field.Name)
+			}
+		}
+		if document := reload(t, result.Schema); document.Digest() != on(t, document, held).Schema.Digest() {
+			t.Errorf("%s: the second time it says something else", kind)
 		}
 	}
 }

@@ -31,7 +31,7 @@ var Modules = []string{ModuleSales, ModuleService, ModuleMarketing}
 const sourceStandard = "standard"
 
 // standardPrefix starts the name of a standard object or field whose own name a custom one holds.
-const standardPrefix = "std_"
+const standardPrefix = schema.StandardPrefix
 
 //go:embed standard/*.yaml
 var standardFiles embed.FS

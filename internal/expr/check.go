@@ -30,7 +30,9 @@ type checker struct {
 	info      *ast.SourceInfo
 	fields    []Use
 	bodies    *bodies
-	problems  []fault.Violation
+	// definition is the computed field that the expression belongs to, or nil.
+	definition *schema.Field
+	problems   []fault.Violation
 }
 
 type checkFunc func(*checker, ast.Expr) node

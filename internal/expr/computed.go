@@ -69,7 +69,7 @@ func (c *checker) body(o *schema.Object, f *schema.Field) (*body, []fault.Violat
 	c.bodies.path = append(c.bodies.path, this)
 	defer func() { c.bodies.path = c.bodies.path[:len(c.bodies.path)-1] }()
 
-	sub := &checker{schema: c.schema, self: &row{object: o}, limits: NoAsker, bodies: c.bodies}
+	sub := &checker{schema: c.schema, self: &row{object: o}, limits: NoAsker, bodies: c.bodies, definition: f}
 	var root node
 	var problems []fault.Violation
 	if f.Type == schema.TypeFormula && f.Formula != nil {
@@ -153,7 +153,7 @@ func inScale(n node, f *schema.Field) node {
 // rollup checks what a roll-up takes from the records that point to one.
 func (c *checker) rollup(o *schema.Object, f *schema.Field) (node, []fault.Violation) {
 	r := f.Rollup
-	inverse, ok := o.Inverse(r.Inverse)
+	inverse, ok := o.InverseIn(f, r.Inverse)
 	if !ok {
 		var known []string
 		for _, inverse := range o.Inverses() {
@@ -164,7 +164,7 @@ func (c *checker) rollup(o *schema.Object, f *schema.Field) (node, []fault.Viola
 	c.use(inverse.Object, inverse.Relation)
 	id, _ := o.Field(schema.FieldID)
 	of := children{row: &row{object: inverse.Object}, relation: inverse.Relation, parent: reading{row: c.self, field: id}}
-	each := &checker{schema: c.schema, self: of.row, limits: c.limits, bodies: c.bodies}
+	each := &checker{schema: c.schema, self: of.row, limits: c.limits, bodies: c.bodies, definition: f}
 	defer func() {
 		for _, use := range each.fields {
 			c.use(use.Object, use.Field)

@@ -142,7 +142,7 @@ func (c *checker) part(at int64, w whole, name string) node {
 // named is what a name means at a place.
 func (c *checker) named(at int64, p place, name string) (node, *list) {
 	o := p.row.object
-	if f, ok := o.Field(name); ok {
+	if f, ok := c.fieldOf(o, name); ok {
 		if len(f.Parts()) > 0 {
 			return whole{at: p, field: f}, nil
 		}
@@ -156,7 +156,7 @@ func (c *checker) named(at int64, p place, name string) (node, *list) {
 		}
 		return p.of(n), nil
 	}
-	inverse, ok := o.Inverse(name)
+	inverse, ok := c.inverseOf(o, name)
 	if !ok {
 		return c.refuse(at, "no field %q in %s%s", name, o.Name, nearest(name, names(o))), nil
 	}
@@ -168,6 +168,20 @@ func (c *checker) named(at int64, p place, name string) (node, *list) {
 	return nil, &list{name: name, at: at, of: children{
 		row: &row{object: inverse.Object}, relation: inverse.Relation, parent: p.of(reading{row: p.row, field: id}),
 	}}
+}
+
+func (c *checker) fieldOf(o *schema.Object, name string) (*schema.Field, bool) {
+	if c.definition != nil {
+		return o.FieldIn(c.definition, name)
+	}
+	return o.Field(name)
+}
+
+func (c *checker) inverseOf(o *schema.Object, name string) (schema.Inverse, bool) {
+	if c.definition != nil {
+		return o.InverseIn(c.definition, name)
+	}
+	return o.Inverse(name)
 }
 
 // names are those of an object's fields and of the lists of records that point to it.

@@ -3,6 +3,7 @@ package schema
 import (
 	"cmp"
 	"errors"
+	"strings"
 )
 
 // computed is what the types have in common whose values are computed whenever
@@ -84,12 +85,12 @@ func (s *Schema) resultOf(o *Object, f *Field, seen map[*Field]bool) *Field {
 		return f.Result()
 	}
 	counted := &Field{Name: f.Name, Type: TypeInteger}
-	inverse, ok := o.Inverse(f.Rollup.Inverse)
+	inverse, ok := o.InverseIn(f, f.Rollup.Inverse)
 	if !ok || f.Rollup.Function == RollupCount || seen[f] {
 		return counted
 	}
 	seen[f] = true
-	of, ok := inverse.Object.Field(f.Rollup.Field)
+	of, ok := inverse.Object.FieldIn(f, f.Rollup.Field)
 	if !ok {
 		return counted
 	}
@@ -122,4 +123,46 @@ func (f *Field) ResultScale() int {
 		return *cmp.Or(of.Scale, new(percentScale))
 	}
 	return 0
+}
+
+// FieldIn is the field that the definition of a computed field calls so. Those of
+// the standard model mean its own fields, also where a tenant's field holds the
+// name and the standard one goes by another.
+func (o *Object) FieldIn(definition *Field, name string) (*Field, bool) {
+	f, ok := o.Field(name)
+	if definition.Custom || ok && !f.Custom {
+		return f, ok
+	}
+	for _, f := range o.AllFields() {
+		if !f.Custom && standardName(f.Identity) == name {
+			return f, true
+		}
+	}
+	return nil, false
+}
+
+// InverseIn is FieldIn for the records that point to one.
+func (o *Object) InverseIn(definition *Field, name string) (Inverse, bool) {
+	inverse, ok := o.Inverse(name)
+	if definition.Custom || ok && !inverse.Relation.Custom {
+		return inverse, ok
+	}
+	for _, inverse := range o.Inverses() {
+		if !inverse.Relation.Custom && standardName(inverse.Name) == name {
+			return inverse, true
+		}
+	}
+	return Inverse{}, false
+}
+
+// StandardPrefix starts the name or identity of what is standard and whose own a tenant's holds.
+const StandardPrefix = "std_"
+
+// standardName is what the standard model itself calls a field: its identity, or
+// that of the field beside it and the word for what it is ("amount.base").
+func standardName(identity string) string {
+	for strings.HasPrefix(identity, StandardPrefix) {
+		identity = strings.TrimPrefix(identity, StandardPrefix)
+	}
+	return strings.ReplaceAll(identity, ".", "_")
 }
