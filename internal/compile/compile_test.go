@@ -825,6 +825,50 @@ func TestAnObjectHasAtMost1500Columns(t *testing.T) {
 	}
 }
 
+func TestNoNewFormAddsColumnsOverTheBound(t *testing.T) {
+	t.Parallel()
+	addresses := func(n int, kind string) string {
+		var b strings.Builder
+		for i := range n {
+			fmt.Fprintf(&b, "{key: %s%d, type: %s}, ", kind, i, kind)
+		}
+		return "fields: [" + b.String() + "]"
+	}
+	notes := func(kind string) string {
+		var b strings.Builder
+		for i := range 100 {
+			b.WriteString(field(fmt.Sprintf("note-%02d", i), "object: fleet, type: "+kind))
+		}
+		return b.String()
+	}
+	applied := served(t, object("fleet", addresses(80, "address"))+notes("text"))
+	const words = "would need more than 1500 columns"
+	columns := func(r Result) int {
+		o, _ := r.Schema.Object("fleet")
+		n := 0
+		for _, f := range o.Fields {
+			n += len(f.Columns())
+		}
+		return n
+	}
+
+	// The object gives up its fields, whose columns stay, and asks for others.
+	result := on(t, applied, object("fleet", strings.ReplaceAll(addresses(80, "address"), "key: address", "key: seat"))+notes("text")+field("small", "object: fleet, type: text"))
+	result.says(t, Ref{KindObject, "fleet"}, crmv1.ReasonInvalid, "spec.fields", words)
+	result.isFine(t, Ref{KindField, "small"})
+	if !result.Verdicts[Ref{KindObject, "fleet"}].Kept || columns(result) != columns(Result{Schema: applied})+1 {
+		t.Errorf("there are %d columns: %+v", columns(result), result.Verdicts[Ref{KindObject, "fleet"}])
+	}
+
+	// The texts become addresses, each of which has more columns.
+	result = on(t, applied, object("fleet", addresses(80, "address"))+notes("address"))
+	result.says(t, Ref{KindField, "note-99"}, crmv1.ReasonInvalid, "spec.type", words)
+	result.isFine(t, Ref{KindField, "note-00"})
+	if n := columns(result); n > MaxColumns || n < MaxColumns-12 {
+		t.Errorf("there are %d columns", n)
+	}
+}
+
 func TestABadTimeZoneLeavesTheAppliedOne(t *testing.T) {
 	t.Parallel()
 	in := read(t, "")

@@ -425,7 +425,8 @@ func owner(winner claim, standard string) string {
 	return winner.by.ref.String()
 }
 
-// refuseTooMany refuses the youngest CustomFields over the bound of an object.
+// refuseTooMany refuses new forms over the bounds of an object: the youngest
+// CustomFields of too many, and whatever adds most to too many columns.
 func (c *compiler) refuseTooMany(drafts []*draft, refused map[*resource][]Problem) bool {
 	again := false
 	for _, d := range drafts {
@@ -445,18 +446,64 @@ func (c *compiler) refuseTooMany(drafts []*draft, refused map[*resource][]Proble
 			}
 		}
 		slices.SortFunc(fresh, func(a, b drafted) int { return older(a.by, b.by) })
-		for (count > MaxCustomFields || columns > MaxColumns) && len(fresh) > 0 {
+		for ; count > MaxCustomFields && len(fresh) > 0; count-- {
 			last := fresh[len(fresh)-1]
 			fresh = fresh[:len(fresh)-1]
-			message := fmt.Sprintf("%q has %d custom fields already, which is the most", d.object.Identity, MaxCustomFields)
-			if count <= MaxCustomFields {
-				message = fmt.Sprintf("the fields of %q would need more than %d columns, which is the most", d.object.Identity, MaxColumns)
+			last.by.refuse(crmv1.ReasonInvalid, Problem{
+				Path: "spec.object", Message: fmt.Sprintf("%q has %d custom fields already, which is the most", d.object.Identity, MaxCustomFields),
+			})
+			columns, again = columns-len(last.Columns()), true
+		}
+		for _, adds := range d.widening(refused) {
+			if columns <= MaxColumns {
+				break
 			}
-			last.by.refuse(crmv1.ReasonInvalid, Problem{Path: "spec.object", Message: message})
-			count, columns, again = count-1, columns-len(last.Columns()), true
+			adds.by.refuse(crmv1.ReasonInvalid, Problem{
+				Path: adds.path, Message: fmt.Sprintf("the fields of %q would need more than %d columns, which is the most", d.object.Identity, MaxColumns),
+			})
+			columns, again = columns-adds.columns, true
 		}
 	}
 	return again
+}
+
+// widener is a new form that adds columns to an object, and where it says so.
+type widener struct {
+	by      *resource
+	path    string
+	columns int
+}
+
+// widening are the new forms that need more columns than what is applied of
+// them: those that need most first, and of equal ones the youngest.
+func (d *draft) widening(refused map[*resource][]Problem) []widener {
+	added := map[*resource]*widener{}
+	for _, f := range d.fields {
+		if !f.isNew() || refused[f.by] != nil {
+			continue
+		}
+		w := added[f.by]
+		if w == nil {
+			w = &widener{by: f.by, path: "spec.fields"}
+			if added[f.by] = w; f.by.ref.Kind == KindField && f.applied != nil {
+				w.path = "spec.type"
+			} else if f.by.ref.Kind == KindField {
+				w.path = "spec.object"
+			}
+		}
+		w.columns += len(f.Columns())
+		if f.applied != nil {
+			w.columns -= len(f.applied.Columns())
+		}
+	}
+	var all []widener
+	for _, w := range added {
+		if w.columns > 0 {
+			all = append(all, *w)
+		}
+	}
+	slices.SortFunc(all, func(a, b widener) int { return cmp.Or(b.columns-a.columns, older(b.by, a.by)) })
+	return all
 }
 
 // renamed names the standard objects and fields that gave their name to a custom one.
