@@ -242,7 +242,7 @@ func (c *compiler) unreadableFields(s *schema.Schema, drafts []*draft) []reader 
 					_, err := x.compile(s, d.object)
 					return x.name == applied.name && err == nil
 				}
-				if applied.text == "" || f.isNew() && (slices.ContainsFunc(now, readable)) {
+				if applied.text == "" || f.isNew() && slices.ContainsFunc(now, readable) {
 					continue
 				}
 				_, err := applied.compile(s, d.object)
