@@ -51,6 +51,7 @@ const (
 	ReasonTenantMissing = "TenantMissing"
 	// ReasonChangeRefused says that the change is not safe, so that this release does not apply it.
 	ReasonChangeRefused = "ChangeRefused"
-	// ReasonInUse says that something that was deleted is still used; the message names both.
+	// ReasonInUse says that something that was deleted is still used, or that a change
+	// would take from others what they read; the message names both.
 	ReasonInUse = "InUse"
 )

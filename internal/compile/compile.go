@@ -74,8 +74,8 @@ type Problem = schema.Problem
 type Verdict struct {
 	// Problems are all that were found, with paths from the resource's root; empty when it compiles.
 	Problems []Problem
-	// Reason is a constant of the API: ReasonInvalid, ReasonNameConflict or
-	// ReasonObjectNotFound; empty when there is no problem.
+	// Reason is a constant of the API: ReasonInvalid, ReasonNameConflict,
+	// ReasonObjectNotFound or ReasonInUse; empty when there is no problem.
 	Reason string
 	// Kept says that the applied form of the resource goes on in place of the given one.
 	Kept bool
