@@ -13,10 +13,10 @@ import (
 )
 
 // rates are what one unit of each currency is worth in the organisation's own, on the day of a write.
-type rates map[string]decimal.Decimal
+// A currency without a rate is known, too: by none.
+type rates map[string]decimal.NullDecimal
 
-// learnRates adds the rates of those currencies that are not known yet. One that
-// has no rate is not found again.
+// learnRates adds the rates of those currencies that are not known yet.
 func (r *Records) learnRates(ctx context.Context, tx Tx, at time.Time, known rates, currencies []string) error {
 	organisation := r.Compiler.Schema().Organisation
 	currencies = slices.DeleteFunc(slices.Compact(slices.Sorted(slices.Values(currencies))), func(currency string) bool {
@@ -34,9 +34,12 @@ func (r *Records) learnRates(ctx context.Context, tx Tx, at time.Time, known rat
 	if !ok {
 		return nil
 	}
+	for _, currency := range currencies {
+		known[currency] = decimal.NullDecimal{}
+	}
 	err = tx.Query(ctx, statement, func(row [][]byte) error {
 		rate, err := decimal.NewFromString(string(row[1]))
-		known[string(row[0])] = rate
+		known[string(row[0])] = decimal.NewNullDecimal(rate)
 		return err
 	})
 	if err != nil {
@@ -72,7 +75,8 @@ func (d *decision) fillBase(f, beside *schema.Field, currency value) {
 	}
 	d.after[beside] = nil
 	amount, ok := d.after[f].(decimal.Decimal)
-	rate, isKnown := d.rates[currency.text]
+	known := d.rates[currency.text]
+	rate, isKnown := known.Decimal, known.Valid
 	if currency.text == d.schema.Organisation.Currency {
 		rate, isKnown = decimal.New(1, 0), true
 	}
