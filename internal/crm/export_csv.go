@@ -82,10 +82,19 @@ func IsFormula(text string) bool {
 	return text != "" && strings.ContainsRune("=+-@\t\r\n", rune(text[0]))
 }
 
-// defused makes a text of what a spreadsheet would compute.
+// defused makes a text of what a spreadsheet would compute. What looks as if that
+// had been done to it gets one more mark, so that fused finds each text again.
 func defused(text string) string {
-	if IsFormula(text) {
+	if IsFormula(strings.TrimLeft(text, "'")) {
 		return "'" + text
+	}
+	return text
+}
+
+// fused is the text that defused was given.
+func fused(text string) string {
+	if rest, ok := strings.CutPrefix(text, "'"); ok && IsFormula(strings.TrimLeft(rest, "'")) {
+		return rest
 	}
 	return text
 }

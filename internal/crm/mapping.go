@@ -254,7 +254,7 @@ func columnList(header []string) string {
 func (s *source) text(columns []string) (string, bool) {
 	var text string
 	if s.column >= 0 {
-		text = strings.TrimSpace(columns[s.column])
+		text = fused(strings.TrimSpace(columns[s.column])) // an export may have written it
 	} else {
 		text = *s.Value
 	}

@@ -15,6 +15,7 @@ import (
 	"testing"
 
 	"github.com/kontor-crm/kontor/internal/crm"
+	"github.com/kontor-crm/kontor/internal/schema"
 )
 
 // exported are the lines of an export in CSV, the header first.
@@ -77,7 +78,7 @@ func TestCellsThatASpreadsheetWouldComputeAreHarmless(t *testing.T) {
 	}
 	u.create("customer", map[string]any{"name": "Negative", "revenue": "-5", "tags": []string{"=cmd|' /C calc'!A0"}})
 	lines := u.exported("product", "fields=name")
-	if got := fmt.Sprintf("%q", lines[1:]); got != `[["'=1+1"] ["'+49 30"] ["'-2"] ["'@SUM(A1)"] ["a=b"] ["'=x"]]` {
+	if got := fmt.Sprintf("%q", lines[1:]); got != `[["'=1+1"] ["'+49 30"] ["'-2"] ["'@SUM(A1)"] ["a=b"] ["''=x"]]` {
 		t.Errorf("the cells are %s", got)
 	}
 	if lines := u.exported("customer", "fields=revenue,tags"); fmt.Sprintf("%q", lines[1]) != `["-5.00" "'=cmd|' /C calc'!A0"]` {
@@ -98,6 +99,26 @@ func TestAnExportIsImportedAgain(t *testing.T) {
 		mapped = append(mapped, map[string]any{"field": name, "column": name})
 	}
 	u.imports("opportunity", mappingOf("opportunity", "deal_id", mapped), string(r.body)).is(t, crm.Report{Unchanged: 1})
+}
+
+func TestTextsThatASpreadsheetWouldComputeAreImportedAsTheyWere(t *testing.T) {
+	t.Parallel()
+	o := newOrganisation(t, func(s *schema.Schema) {
+		s.Objects = append(s.Objects, object("contactable", field("code", schema.TypeText, func(f *schema.Field) { f.Unique = true }),
+			field("name", schema.TypeText), field("phone", schema.TypePhone)))
+	})
+	u := o.signedIn(t)
+	texts := []string{"=1+1", "+1", "-1", "@a", "'=1", "''@", "'plain", "'", "plain"}
+	for _, text := range texts {
+		u.create("contactable", map[string]any{"code": text, "name": text, "phone": "+49 30 123456"})
+	}
+	file := string(u.get("/api/v1/records/contactable/export?fields=code,name,phone").is(http.StatusOK).body)
+	if !strings.Contains(file, "'=1+1,'=1+1,'+49") {
+		t.Errorf("a spreadsheet computes %s", file)
+	}
+	u.imports("contactable", mappingOf("contactable", "code", fields{
+		{"field": "code", "column": "code"}, {"field": "name", "column": "name"}, {"field": "phone", "column": "phone"},
+	}), file).is(t, crm.Report{Unchanged: len(texts)})
 }
 
 func TestAnExportOfManyPagesHoldsEachRecordOnce(t *testing.T) {
