@@ -35,8 +35,15 @@ func TestTheFileOfFailedLinesHasTheFormOfTheImportedOne(t *testing.T) {
 func TestAFileKeepsAHarmlessName(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct{ given, want string }{
-		{"", "file"}, {"/", "file"}, {"..", "file"}, {"../../etc/passwd", "passwd"}, {`C:\Users\ann\Deals.csv`, "Deals.csv"}, {" a\x00\r\nb\u202e.txt ", "ab.txt"},
-		{"\xff\xfe", "file"}, {"报价单.pdf", "报价单.pdf"}, {strings.Repeat("长", 300) + ".pdf", strings.Repeat("长", 196) + ".pdf"},
+		{"", "file"},
+		{"/", "file"},
+		{"..", "file"},
+		{"../../etc/passwd", "passwd"},
+		{`C:\Users\ann\Deals.csv`, "Deals.csv"},
+		{" a\x00\r\nb\u202e.txt ", "ab.txt"},
+		{"\xff\xfe", "file"},
+		{"报价单.pdf", "报价单.pdf"},
+		{strings.Repeat("长", 300) + ".pdf", strings.Repeat("长", 196) + ".pdf"},
 		{"x." + strings.Repeat("y", 400), "x." + strings.Repeat("y", 198)},
 	} {
 		if got := fileName(c.given); got != c.want {

@@ -356,8 +356,12 @@ func TestAnImportIsUndoneButForWhatWasChangedSince(t *testing.T) {
 	kept := u.create("opportunity", map[string]any{"name": "kept", "deal_id": "k", "stage": "engaging", "amount": 5, "customer": customer})
 	touched := u.create("opportunity", map[string]any{"name": "touched", "deal_id": "t"})
 	mapping := mappingOf("opportunity", "deal_id", fields{
-		{"field": "deal_id", "column": "id"}, {"field": "name", "column": "name"}, {"field": "stage", "column": "stage"},
-		{"field": "amount", "column": "amount"}, {"field": "close_date", "column": "closed"}, {"field": "customer", "column": "customer"},
+		{"field": "deal_id", "column": "id"},
+		{"field": "name", "column": "name"},
+		{"field": "stage", "column": "stage"},
+		{"field": "amount", "column": "amount"},
+		{"field": "close_date", "column": "closed"},
+		{"field": "customer", "column": "customer"},
 	})
 	done := u.imports("opportunity", mapping, "id,name,stage,amount,closed,customer\n"+
 		"k,other,won,7,2026-01-02,\nk,third,won,8,2026-01-02,\nt,touched too,prospecting,,,\nn1,new,prospecting,,,\nn2,new too,prospecting,,,\n")

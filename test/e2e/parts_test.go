@@ -93,9 +93,11 @@ func (p *parts) bindOperator(ctx SpecContext, path string) string {
 // startOperator starts the operator. Without --leader-elect: after a kill it
 // would wait until the lease of the killed one is over.
 func (p *parts) startOperator(more ...string) {
-	p.operator = start(nil, append([]string{"operator", "--kubeconfig", p.operatorKubeconfig, "--service-account", operatorNamespace + "/" + operatorAccount,
+	p.operator = start(nil, append([]string{
+		"operator", "--kubeconfig", p.operatorKubeconfig, "--service-account", operatorNamespace + "/" + operatorAccount,
 		"--system-database-url-file", p.systemURLFile, "--key-file", p.keyFile,
-		"--installation", "e2e", "--namespace", operatorNamespace, "--url-port", strconv.Itoa(p.port), "--health-listen", "0", "--metrics-listen", "0"}, more...)...)
+		"--installation", "e2e", "--namespace", operatorNamespace, "--url-port", strconv.Itoa(p.port), "--health-listen", "0", "--metrics-listen", "0",
+	}, more...)...)
 }
 
 // startServer starts the service and waits until it says that it is ready.
