@@ -11,6 +11,7 @@ import (
 	"strings"
 
 	"github.com/kontor-crm/kontor/internal/fault"
+	"github.com/kontor-crm/kontor/internal/query"
 	"github.com/kontor-crm/kontor/internal/schema"
 )
 
@@ -373,8 +374,18 @@ func (c *fileChunk) lookUp(ctx context.Context, tx Tx, src *source) error {
 		return nil
 	}
 	found := map[string][]string{}
-	err := c.findBy(ctx, tx, src.target, src.by, slices.Collect(maps.Values(values)), func(id string, value any) {
-		found[keyText(src.by, value)] = append(found[keyText(src.by, value)], id)
+	statement, err := c.Compiler.FindTwo(c.access(), src.target, src.by, slices.Collect(maps.Values(values)))
+	if err != nil {
+		return err
+	}
+	err = tx.Query(ctx, statement, func(row [][]byte) error {
+		decoded, err := query.DecodeRow(statement.Columns, row)
+		if err != nil {
+			return err
+		}
+		key := keyText(src.by, decoded[src.by])
+		found[key] = append(found[key], string(row[0]))
+		return nil
 	})
 	if err != nil {
 		return fmt.Errorf("looking up %s by %s: %w", src.target.Name, src.by.Name, err)
@@ -392,7 +403,7 @@ func (c *fileChunk) lookUp(ctx context.Context, tx Tx, src *source) error {
 			line.wish.given[src.field] = ids[0]
 			c.live[targetKey(src.target.Identity, ids[0])] = true
 		default:
-			line.wish.refusef(src.field, "there are %d records of %s whose %s is %q", len(ids), src.target.Name, src.by.Name, shortened(canonical(value)))
+			line.wish.refusef(src.field, "there are several records of %s whose %s is %q", src.target.Name, src.by.Name, shortened(canonical(value)))
 		}
 	}
 	return nil

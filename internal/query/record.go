@@ -346,6 +346,16 @@ func (c *Compiler) change(
 // field ignores it. Values are as schema.FieldType documents;
 // nil ones find nothing.
 func (c *Compiler) FindBy(a Access, object *schema.Object, field *schema.Field, values []any) (Statement, error) {
+	return c.findBy(a, object, field, values, false)
+}
+
+// FindTwo is FindBy for values that are to mean one record each: it gives at most two
+// records of a value, which tells that there is not one alone.
+func (c *Compiler) FindTwo(a Access, object *schema.Object, field *schema.Field, values []any) (Statement, error) {
+	return c.findBy(a, object, field, values, true)
+}
+
+func (c *Compiler) findBy(a Access, object *schema.Object, field *schema.Field, values []any, two bool) (Statement, error) {
 	if err := a.reading(object); err != nil {
 		return Statement{}, err
 	}
@@ -375,6 +385,14 @@ func (c *Compiler) FindBy(a Access, object *schema.Object, field *schema.Field, 
 	list := args.Add(texts) + "::text[]"
 	if cast := castOf(field); cast != string(schema.StorageText) {
 		list += "::" + cast + "[]"
+	}
+	if two {
+		return Statement{
+			SQL: "SELECT two.* FROM (SELECT DISTINCT unnest(" + list + ") AS value) AS wanted CROSS JOIN LATERAL (SELECT " + selected.list(&args) + selected.from() +
+				" WHERE " + compared + " = wanted.value AND " + live(record) + " ORDER BY " + column(record, id) + " LIMIT 2) AS two",
+			Args:    args.Values(),
+			Columns: selected.columns,
+		}, nil
 	}
 	return Statement{
 		SQL: "SELECT " + selected.list(&args) + selected.from() + " WHERE " + compared + " = ANY(" + list +

@@ -215,7 +215,7 @@ func TestABadLineFailsAloneAndSaysWhy(t *testing.T) {
 		"d10,GTX Pro,,Prospecting,,\n") // 12
 	i.is(t, crm.Report{Created: 2, Failed: 9})
 	for line, words := range map[int]string{
-		3: `product: there is no product whose name is "GTX Max"`, 4: "product: there are 2 records", 5: `close_date: must have a value before the record enters the stage "won"`,
+		3: `product: there is no product whose name is "GTX Max"`, 4: "product: there are several records", 5: `close_date: must have a value before the record enters the stage "won"`,
 		6: "amount: must be at least 1", 7: "has 2 columns, and the header has 6", 8: "a quote is opened and never closed", 9: "a quote stands inside",
 		10: "not valid UTF-8", 11: "deal_id: is the key",
 	} {
