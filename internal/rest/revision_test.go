@@ -88,7 +88,7 @@ func TestARequestThatMeetsAMovedSchemaRunsOnceMore(t *testing.T) {
 	job := u.send("POST", "/api/v1/records/product/import", file, "Content-Type: "+contentType).is(http.StatusAccepted).text("id")
 	eventually(t, func() bool { // a worker has tried
 		var tried bool
-		o.sql(t, `SELECT attempts > 0 AND state = 'queued' FROM kontor.job`, &tried)
+		o.sql(t, `SELECT started_at IS NOT NULL AND state = 'queued' FROM kontor.job`, &tried)
 		return tried
 	})
 	o.sql(t, `ALTER TABLE crm.hidden RENAME TO product`)
