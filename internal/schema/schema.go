@@ -419,32 +419,25 @@ func (s *Schema) PipelineOf(object *Object, field *Field) (*Pipeline, bool) {
 
 // PipelinesOf are the pipelines of an object.
 func (s *Schema) PipelinesOf(object *Object) []*Pipeline {
-	var found []*Pipeline
-	for _, p := range s.Pipelines {
-		if p.Object == object.Identity {
-			found = append(found, p)
-		}
-	}
-	return found
+	return ofObject(object, s.Pipelines, func(p *Pipeline) string { return p.Object })
 }
 
 // RulesOf are the validation rules of an object.
 func (s *Schema) RulesOf(object *Object) []*ValidationRule {
-	var found []*ValidationRule
-	for _, r := range s.Rules {
-		if r.Object == object.Identity {
-			found = append(found, r)
-		}
-	}
-	return found
+	return ofObject(object, s.Rules, func(r *ValidationRule) string { return r.Object })
 }
 
 // IndexesOf are the declared indexes of an object.
 func (s *Schema) IndexesOf(object *Object) []*Index {
-	var found []*Index
-	for _, x := range s.Indexes {
-		if x.Object == object.Identity {
-			found = append(found, x)
+	return ofObject(object, s.Indexes, func(x *Index) string { return x.Object })
+}
+
+// ofObject are those of all that belong to the object.
+func ofObject[T any](object *Object, all []*T, identity func(*T) string) []*T {
+	var found []*T
+	for _, one := range all {
+		if identity(one) == object.Identity {
+			found = append(found, one)
 		}
 	}
 	return found
