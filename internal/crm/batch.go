@@ -2,6 +2,9 @@ package crm
 
 import (
 	"context"
+	"fmt"
+	"maps"
+	"slices"
 	"strings"
 
 	"github.com/kontor-crm/kontor/internal/fault"
@@ -21,6 +24,9 @@ type BatchRequest struct {
 	// Operations are done in order: a later one sees what an earlier one has done,
 	// so the same record may stand in several.
 	Operations []Operation
+	// Records asks for the records as they are afterwards, with Fields as in a list.
+	Records bool
+	Fields  []string
 }
 
 // Operation is one write of a batch.
@@ -47,6 +53,8 @@ type Done struct {
 	// ID and Version are the record's afterwards; empty when the operation failed.
 	ID      string
 	Version int64
+	// Record is the live record as it is after the whole batch, as JSON, when it is asked for.
+	Record []byte
 	// Problem is what refuses an operation that failed.
 	Problem error
 }
@@ -68,7 +76,20 @@ func (r *Records) Batch(ctx context.Context, request BatchRequest) ([]Done, erro
 	for _, operation := range request.Operations {
 		c.entries = append(c.entries, operation.entry(o))
 	}
-	if err := r.Runner.InTransaction(ctx, c.carry); err != nil {
+	if request.Records { // what cannot be read need not be written
+		if _, err := r.Compiler.GetMany(r.access(), o, nil, request.Fields); err != nil {
+			return nil, err
+		}
+	}
+	var records map[string][]byte
+	err = r.Runner.InTransaction(ctx, func(ctx context.Context, tx Tx) error {
+		err := c.carry(ctx, tx)
+		if err == nil && request.Records {
+			records, err = c.afterwards(ctx, tx, request.Fields)
+		}
+		return err
+	})
+	if err != nil {
 		return nil, err
 	}
 	done := make([]Done, 0, len(c.entries))
@@ -77,9 +98,46 @@ func (r *Records) Batch(ctx context.Context, request BatchRequest) ([]Done, erro
 			done = append(done, Done{Problem: e.fault()})
 			continue
 		}
-		done = append(done, Done{Outcome: e.outcome, ID: e.record, Version: e.version})
+		done = append(done, Done{Outcome: e.outcome, ID: e.record, Version: e.version, Record: records[e.record]})
 	}
 	return done, nil
+}
+
+// afterwards reads the records of the entries that are still there, as JSON by their
+// ids, in one statement.
+func (c *chunk) afterwards(ctx context.Context, tx Tx, fields []string) (map[string][]byte, error) {
+	times := map[string]int{}
+	for _, e := range c.entries {
+		if e.outcome != OutcomeFailed {
+			times[e.record]++
+		}
+	}
+	records := make(map[string][]byte, len(times))
+	if len(times) == 0 {
+		return records, nil
+	}
+	statement, err := c.Compiler.GetMany(c.access(), c.object, slices.Sorted(maps.Keys(times)), fields)
+	if err != nil {
+		return nil, err
+	}
+	size := 0
+	err = tx.Query(ctx, statement, func(row [][]byte) error {
+		id := string(row[len(row)-1])
+		records[id] = query.EncodeRow(nil, statement.Columns, row)
+		if size += len(records[id]) * times[id]; size > maxPageBytes {
+			return recordsTooLong()
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, fmt.Errorf("reading the records afterwards: %w", err)
+	}
+	return records, nil
+}
+
+func recordsTooLong() error {
+	message := fmt.Sprintf("the records are longer than %d bytes together; ask for fewer fields, or send fewer operations", maxPageBytes)
+	return &fault.Error{Kind: fault.Malformed, Violations: []fault.Violation{{Path: "fields", Message: message}}}
 }
 
 // entry is the operation on its way.

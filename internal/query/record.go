@@ -44,6 +44,25 @@ func (c *Compiler) get(a Access, object *schema.Object, id string, fields []stri
 	}, nil
 }
 
+// GetMany is Get for several records; those that are not live give no row. Behind the
+// columns of the statement each row has the record's id.
+func (c *Compiler) GetMany(a Access, object *schema.Object, ids, fields []string) (Statement, error) {
+	if err := a.reading(object); err != nil {
+		return Statement{}, err
+	}
+	selected, err := c.selectFields(a, object, fields)
+	if err != nil {
+		return Statement{}, err
+	}
+	var args expr.Args
+	return Statement{
+		SQL: "SELECT " + selected.list(&args) + ", " + idOf(record) + selected.from() + " WHERE " + idOf(record) + " = ANY(" + args.Add(ids) +
+			"::text[]::uuid[]) AND " + live(record),
+		Args:    args.Values(),
+		Columns: selected.columns,
+	}, nil
+}
+
 // getWhole is Get with all fields for who may see everything: what is asked for most
 // is compiled once for each object, unless who asks and when is part of it.
 func (c *Compiler) getWhole(a Access, object *schema.Object, id string) (Statement, error) {

@@ -16,9 +16,12 @@ type op = map[string]any
 // batched is the answer of a batch.
 type batched struct {
 	Items []struct {
-		Status  int    `json:"status"`
-		ID      string `json:"id"`
-		Version int    `json:"version"`
+		Index   int            `json:"index"`
+		Outcome string         `json:"outcome"`
+		Status  int            `json:"status"`
+		ID      string         `json:"id"`
+		Version int            `json:"version"`
+		Record  map[string]any `json:"record"`
 		Problem *struct {
 			Detail string `json:"detail"`
 			Errors []struct {
@@ -60,6 +63,19 @@ func (u *user) batch(object string, operations ...op) *batched {
 		u.t.Fatalf("%d answers for %d operations", len(b.Items), len(operations))
 	}
 	return &b
+}
+
+// outcomes are those of all items, each at its place.
+func (b *batched) outcomes(t *testing.T) string {
+	t.Helper()
+	var all []string
+	for n, item := range b.Items {
+		if item.Index != n {
+			t.Errorf("item %d says that it is operation %d", n, item.Index)
+		}
+		all = append(all, item.Outcome)
+	}
+	return strings.Join(all, " ")
 }
 
 func (u *user) atomic(operations ...op) *reply {
@@ -156,6 +172,102 @@ func TestAnAtomicBatchIsDoneAsAWholeOrNotAtAll(t *testing.T) {
 	u.atomic(op{"op": "delete", "id": taken}, op{"op": "create", "fields": op{"name": "Next", "code": "taken"}}).is(http.StatusOK)
 	if items := u.get("/api/v1/records/product").items(); len(items) != 1 || items[0]["name"] != "Next" {
 		t.Errorf("what an earlier operation frees is not free: %v", items)
+	}
+}
+
+func TestABatchSaysWhatBecameOfEachOperation(t *testing.T) {
+	t.Parallel()
+	u := newOrganisation(t).signedIn(t)
+	changed, removed := u.create("product", map[string]any{"name": "Changed", "code": "c"}), u.create("product", map[string]any{"name": "Removed"})
+	operations := []op{
+		{"op": "create", "fields": op{"name": "New", "code": "n"}},
+		{"op": "create", "fields": op{"code": "m"}},
+		{"op": "update", "id": changed, "fields": op{"name": "Better"}},
+		{"op": "update", "id": changed, "fields": op{"name": "Better"}},
+		{"op": "delete", "id": removed},
+	}
+	b := u.batch("product", operations...)
+	if got := b.outcomes(t); got != "created failed updated unchanged deleted" {
+		t.Errorf("the outcomes are %s", got)
+	}
+	for n, item := range b.Items {
+		if item.Record != nil {
+			t.Errorf("nobody asked for the record of operation %d: %v", n, item.Record)
+		}
+	}
+}
+
+func TestABatchGivesTheRecordsThatAreAskedForAsTheyAreAfterwards(t *testing.T) {
+	t.Parallel()
+	o := newOrganisation(t)
+	u := o.signedIn(t)
+	acme := u.create("customer", map[string]any{"name": "Acme"})
+	deal, gone := u.create("opportunity", map[string]any{"name": "Deal"}), u.create("opportunity", map[string]any{"name": "Gone"})
+	ask := func(fields any, operations ...op) *reply {
+		return u.send("POST", "/api/v1/records/opportunity/batch", map[string]any{"fields": fields, "operations": operations})
+	}
+	read := func(r *reply) *batched {
+		var b batched
+		must(t, json.Unmarshal(r.is(http.StatusOK).body, &b))
+		return &b
+	}
+	b := read(ask([]string{"name", "customer.name"},
+		op{"op": "update", "id": gone, "fields": op{"name": "Going"}},
+		op{"op": "create", "fields": op{"name": "New", "customer": acme}},
+		op{"op": "update", "id": strings.ToUpper(deal), "fields": op{"name": "First"}},
+		op{"op": "create", "fields": op{"name": ""}},
+		op{"op": "update", "id": deal, "fields": op{"name": "Second"}},
+		op{"op": "delete", "id": gone},
+	))
+	if got := b.outcomes(t); got != "updated created updated failed updated deleted" {
+		t.Fatalf("the outcomes are %s", got)
+	}
+	customer, _ := b.Items[1].Record["customer"].(map[string]any)
+	if b.Items[1].Record["name"] != "New" || customer["name"] != "Acme" || len(b.Items[1].Record) != 2 {
+		t.Errorf("the new record is %v", b.Items[1].Record)
+	}
+	// Both operations on one record tell how it is in the end.
+	for _, n := range []int{2, 4} {
+		if b.Items[n].Record["name"] != "Second" {
+			t.Errorf("operation %d gives %v", n, b.Items[n].Record)
+		}
+	}
+	for _, n := range []int{0, 3, 5} {
+		if b.Items[n].Record != nil {
+			t.Errorf("operation %d has no record to give: %v", n, b.Items[n].Record)
+		}
+	}
+	// No names are all fields, as in a list; the names may be one text.
+	whole := read(ask([]string{}, op{"op": "update", "id": deal, "fields": op{"name": "Second"}}))
+	if r := whole.Items[0].Record; r["version"] != 3.0 || r["stage"] == nil || r["weighted_amount"] != nil {
+		t.Errorf("the whole record is %v", r)
+	}
+	if r := read(ask("id,version", op{"op": "update", "id": deal, "fields": op{"name": "Third"}})).Items[0].Record; len(r) != 2 || r["version"] != 4.0 {
+		t.Errorf("the record is %v", r)
+	}
+	// What cannot be read is not written either.
+	create := op{"op": "create", "fields": op{"name": "Never"}}
+	ask([]string{"colour"}, create).is(http.StatusBadRequest).names("fields", "colour")
+	ask(map[string]any{}, create).is(http.StatusBadRequest).names("fields", "names")
+	var written int
+	o.sql(t, `SELECT count(*) FROM crm.opportunity WHERE name = 'Never'`, &written)
+	if written != 0 {
+		t.Error("a batch was done whose answer could not be given")
+	}
+}
+
+func TestABatchWhoseRecordsAreTooLongForAnAnswerIsRefused(t *testing.T) {
+	t.Parallel()
+	u := newOrganisation(t).signedIn(t)
+	long := u.create("opportunity", map[string]any{"name": "Long", "description": strings.Repeat("长", 4000)})
+	operations := make([]op, 1000)
+	for n := range operations {
+		operations[n] = op{"op": "update", "id": long, "fields": op{"name": fmt.Sprint("Long ", n)}}
+	}
+	u.send("POST", "/api/v1/records/opportunity/batch", map[string]any{"fields": []string{"description"}, "operations": operations}).
+		is(http.StatusBadRequest).names("fields", "fewer")
+	if name := u.get("/api/v1/records/opportunity/" + long).object()["name"]; name != "Long" {
+		t.Errorf("the name is %v", name)
 	}
 }
 

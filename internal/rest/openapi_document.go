@@ -504,7 +504,12 @@ func (b objectCalls) batch() {
 	}})
 	operations.MinItems, operations.MaxItems = 1, crm.MaxBatch
 	operations.Description = "They are done in order; a later one sees what an earlier one has done."
-	item := closed(map[string]*apiSchema{"status": whole(), "id": id, "version": whole(), "problem": schemaRef("problem")}, "status")
+	record := schemaRef("record." + b.object.Name)
+	record.Description = "The record as it is after the whole batch, when fields are asked for and it is not deleted."
+	item := closed(map[string]*apiSchema{
+		"index": whole(), "outcome": {Type: "string", Enum: anyOf([]string{"created", "updated", "unchanged", "deleted", "failed"})}, "status": whole(), "id": id, "version": whole(),
+		"record": record, "problem": schemaRef("problem"),
+	}, "index", "outcome", "status")
 	batch := b.operation("batch", "many writes in one transaction", map[string]*apiResponse{
 		"200": {Description: "What became of each operation, in order; its status is that of the same write alone.", Content: jsonOf(closed(map[string]*apiSchema{
 			"items": listOf(item), "failed": whole(),
@@ -513,7 +518,11 @@ func (b objectCalls) batch() {
 		"412": responseRef("stale"), "422": responseRef("invalid"),
 	})
 	batch.RequestBody = &apiBody{Required: true, Content: jsonOf(closed(map[string]*apiSchema{
-		"atomic":     {Type: "boolean", Description: "All operations or none; otherwise each is done for itself, and the answer is always 200."},
+		"atomic": {Type: "boolean", Description: "All operations or none; otherwise each is done for itself, and the answer is always 200."},
+		"fields": {
+			Type: "array", Items: text(),
+			Description: "Asks for the records as they are afterwards, with these fields as in a list; an empty list is all of them. Without it the answer has no records.",
+		},
 		"operations": operations,
 	}, "operations"))}
 	b.document.Paths[b.path()+"/batch"] = apiPath{"post": batch}

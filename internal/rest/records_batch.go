@@ -23,17 +23,29 @@ const maxBatchProblems = 20
 
 // batchItem is what became of one operation.
 type batchItem struct {
+	// Index is the operation's place in the batch.
+	Index   int    `json:"index"`
+	Outcome string `json:"outcome"`
 	// Status is that of the same write alone.
-	Status  int      `json:"status"`
-	ID      string   `json:"id,omitempty"`
-	Version int64    `json:"version,omitempty"`
-	Problem *problem `json:"problem,omitempty"`
+	Status  int             `json:"status"`
+	ID      string          `json:"id,omitempty"`
+	Version int64           `json:"version,omitempty"`
+	Record  json.RawMessage `json:"record,omitempty"`
+	Problem *problem        `json:"problem,omitempty"`
 }
 
-var outcomeStatuses = map[crm.Outcome]int{
-	crm.OutcomeCreated: http.StatusCreated, crm.OutcomeUpdated: http.StatusOK, crm.OutcomeUnchanged: http.StatusOK,
-	crm.OutcomeDeleted: http.StatusNoContent,
+// batchOutcomes are what an answer calls the outcomes, with the status of the same
+// write alone; that of a failure is its problem's.
+var batchOutcomes = map[crm.Outcome]batchItem{
+	crm.OutcomeFailed:    {Outcome: "failed"},
+	crm.OutcomeCreated:   {Outcome: "created", Status: http.StatusCreated},
+	crm.OutcomeUpdated:   {Outcome: "updated", Status: http.StatusOK},
+	crm.OutcomeUnchanged: {Outcome: "unchanged", Status: http.StatusOK},
+	crm.OutcomeDeleted:   {Outcome: "deleted", Status: http.StatusNoContent},
 }
+
+// batchParts are what the body of a batch is made of.
+var batchParts = []string{"atomic", "fields", "operations"}
 
 // batchRecords does many writes in one transaction. An atomic batch answers as
 // a single write does; otherwise the answer says for each operation what became of it.
@@ -54,8 +66,9 @@ func batchRecords(ctx context.Context, c *call, model *tenancy.Model) (*answer, 
 		Items  []batchItem `json:"items"`
 		Failed int         `json:"failed"`
 	}{Items: make([]batchItem, 0, len(done))}
-	for _, d := range done {
-		item := batchItem{Status: outcomeStatuses[d.Outcome], ID: d.ID, Version: d.Version}
+	for n, d := range done {
+		item := batchOutcomes[d.Outcome]
+		item.Index, item.ID, item.Version, item.Record = n, d.ID, d.Version, d.Record
 		if d.Problem != nil {
 			p := describe(d.Problem, "")
 			item.Status, item.Problem = p.Status, &p
@@ -76,8 +89,8 @@ func batchRequest(object string, given map[string]any) (crm.BatchRequest, error)
 	request := crm.BatchRequest{Object: object}
 	r := &batchReader{}
 	for name := range given {
-		if name != "atomic" && name != "operations" {
-			r.refuse(name, "is no part of a batch; there are atomic and operations")
+		if !slices.Contains(batchParts, name) {
+			r.refuse(name, "is no part of a batch; there are "+strings.Join(batchParts, ", "))
 		}
 	}
 	if value, isGiven := given["atomic"]; isGiven {
@@ -86,6 +99,10 @@ func batchRequest(object string, given map[string]any) (crm.BatchRequest, error)
 			r.refuse("atomic", "must be true or false")
 		}
 		request.Atomic = atomic
+	}
+	request.Records = given["fields"] != nil
+	if err := readNames(given, "fields", &request.Fields); err != nil {
+		return request, err
 	}
 	operations, isList := given["operations"].([]any)
 	switch {
