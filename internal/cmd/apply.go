@@ -1,12 +1,8 @@
 package cmd
 
 import (
-	"bufio"
-	"bytes"
 	"context"
-	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"path"
 	"slices"
@@ -14,8 +10,9 @@ import (
 
 	apiextensionsv1 "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
-	utilyaml "k8s.io/apimachinery/pkg/util/yaml"
 	kube "sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/kontor-crm/kontor/internal/manifest"
 )
 
 // fieldOwner is the name under which `kontor dev` applies.
@@ -36,7 +33,7 @@ func applyFolder(ctx context.Context, c kube.Client, files fs.FS, folder string)
 		if err != nil {
 			return fmt.Errorf("reading %s: %w", name, err)
 		}
-		read, err := readObjects(text)
+		read, err := manifest.Read(text)
 		if err != nil {
 			return fmt.Errorf("reading %s: %w", name, err)
 		}
@@ -56,28 +53,6 @@ func applyRank(object *unstructured.Unstructured) int {
 		return 0
 	}
 	return 1
-}
-
-// readObjects reads the documents of a YAML file.
-func readObjects(text []byte) ([]*unstructured.Unstructured, error) {
-	var objects []*unstructured.Unstructured
-	documents := utilyaml.NewYAMLReader(bufio.NewReader(bytes.NewReader(text)))
-	for {
-		document, err := documents.Read()
-		if errors.Is(err, io.EOF) {
-			return objects, nil
-		}
-		if err != nil {
-			return nil, err
-		}
-		object := &unstructured.Unstructured{}
-		if err := utilyaml.Unmarshal(document, &object.Object); err != nil {
-			return nil, err
-		}
-		if len(object.Object) > 0 {
-			objects = append(objects, object)
-		}
-	}
 }
 
 // crdsEstablished says whether the API server serves all of our kinds.

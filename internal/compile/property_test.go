@@ -6,78 +6,16 @@ import (
 	"math/rand/v2"
 	"slices"
 	"testing"
-	"time"
-
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	crmv1 "github.com/kontor-crm/kontor/api/v1alpha1"
 	"github.com/kontor-crm/kontor/internal/schema"
+	"github.com/kontor-crm/kontor/test/gen"
 )
 
-// pick is one of the values.
-func pick[T any](r *rand.Rand, values ...T) T { return values[r.IntN(len(values))] }
-
-// randomInput makes resources that get in each other's way: few names, many
-// claims, things that point to nothing, and things that are wrong in themselves.
+// randomInput makes resources that get in each other's way, some of which are held.
 func randomInput(r *rand.Rand) Input {
-	in := Input{Tenant: tenant(), Held: map[Ref]string{}}
-	in.Tenant.Spec.Modules = pick(r, nil, []crmv1.Module{crmv1.ModuleSales}, []crmv1.Module{crmv1.ModuleSales, crmv1.ModuleMarketing}, []crmv1.Module{crmv1.ModuleService})
-	meta := func(name string) metav1.ObjectMeta {
-		return metav1.ObjectMeta{Name: name, CreationTimestamp: metav1.NewTime(time.Unix(int64(r.IntN(4)), 0))}
-	}
-	objects := []string{"campaign", "fleet", "wagon", "car", "customer"}
-	word := func() string { return pick(r, "", "", "one", "two", "phone", "three", "std_phone") }
-	spec := func() crmv1.FieldSpec {
-		s := crmv1.FieldSpec{Name: word(), Type: pick(r, crmv1.FieldText, crmv1.FieldPicklist, crmv1.FieldPicklist, crmv1.FieldRelation, crmv1.FieldMoney, crmv1.FieldFormula, crmv1.FieldRollup)}
-		if s.Type == crmv1.FieldPicklist {
-			s.Options = pick(r, []crmv1.Option{{Key: "a"}, {Key: "b"}}, []crmv1.Option{{Key: "a"}}, nil)
-		}
-		if s.Type == crmv1.FieldText {
-			s.RequiredWhen = pick(r, "", "", "two != null", "three == 'a'")
-			s.DefaultExpression = pick(r, "", "", "", "two", "phone")
-		}
-		if s.Type == crmv1.FieldRelation {
-			s.Target = pick(r, append(objects, "opportunity", "nothing")...)
-			s.Inverse = pick(r, "", "ones", "one", "twos")
-		}
-		if s.Type == crmv1.FieldFormula {
-			s.Formula = &crmv1.FormulaSpec{Expression: pick(r, "one", "two + 1", "phone", "ones.size()", "place.one", "number"), Returns: pick(r, crmv1.FieldText, crmv1.FieldDecimal)}
-		}
-		if s.Type == crmv1.FieldRollup {
-			s.Rollup = &crmv1.RollupSpec{Inverse: pick(r, "ones", "twos"), Function: pick(r, "count", "max"), Field: pick(r, "", "one", "number")}
-		}
-		return s
-	}
-	for _, name := range objects[:r.IntN(len(objects)+1)] {
-		o := &crmv1.CustomObject{ObjectMeta: meta(name), Spec: crmv1.CustomObjectSpec{Name: pick(r, "", "", "van", "bus", "lead")}}
-		for _, key := range []string{"one", "two", "place", "place_id"}[:r.IntN(5)] {
-			o.Spec.Fields = append(o.Spec.Fields, crmv1.Field{Key: key, FieldSpec: spec()})
-		}
-		in.Objects = append(in.Objects, o)
-	}
-	for i := range r.IntN(12) {
-		name := pick(r, "one", "two", "three", "phone", "owner", "place", fmt.Sprintf("f-%d", i))
-		f := &crmv1.CustomField{ObjectMeta: meta(name), Spec: crmv1.CustomFieldSpec{Object: pick(r, append(objects, "opportunity", "nothing")...), FieldSpec: spec()}}
-		if !taken(in.Fields, name) {
-			in.Fields = append(in.Fields, f)
-		}
-	}
-	for _, name := range []string{"sales", "retail", "opportunity", "third"}[:r.IntN(5)] {
-		p := &crmv1.Pipeline{ObjectMeta: meta(name), Spec: crmv1.PipelineSpec{
-			Object: pick(r, "opportunity", "customer", "fleet", "nothing"), Field: pick(r, "stage", "one", "two", "industry"),
-			Stages: []crmv1.Stage{
-				{Key: pick(r, "open", "begun"), AllowedMoves: pick(r, nil, []string{"won"}, []string{"nowhere"})},
-				{Key: "won", Kind: crmv1.StageWon, Gate: &crmv1.Gate{Required: []string{pick(r, "name", "one", "amount", "nothing")}}},
-				{Key: "lost", Kind: pick(r, crmv1.StageLost, crmv1.StageLost, crmv1.StageOpen)},
-			},
-		}}
-		in.Pipelines = append(in.Pipelines, p)
-	}
-	for _, name := range []string{"rule-a", "rule-b"}[:r.IntN(3)] {
-		in.Rules = append(in.Rules, &crmv1.ValidationRule{ObjectMeta: meta(name), Spec: crmv1.ValidationRuleSpec{
-			Object: pick(r, "customer", "customer", "opportunity"), Expression: pick(r, "one != null", "two == 'a'", "place.one == null"), Message: crmv1.Label{"en": "No"},
-		}})
-	}
+	c := gen.Random(r)
+	in := Input{Tenant: c.Tenant, Objects: c.Objects, Fields: c.Fields, Pipelines: c.Pipelines, Rules: c.Rules, Indexes: c.Indexes, Held: map[Ref]string{}}
 	for _, f := range in.Fields {
 		if r.IntN(8) == 0 {
 			in.Held[Ref{KindField, f.Name}] = "held"
@@ -94,15 +32,6 @@ func randomInput(r *rand.Rand) Input {
 		}
 	}
 	return in
-}
-
-func taken(fields []*crmv1.CustomField, name string) bool {
-	for _, f := range fields {
-		if f.Name == name {
-			return true
-		}
-	}
-	return false
 }
 
 func shuffle(r *rand.Rand, in Input) Input {
@@ -183,7 +112,7 @@ func reload(t *testing.T, s *schema.Schema) *schema.Schema {
 
 func checkVerdicts(t *testing.T, at string, in Input, result Result) {
 	t.Helper()
-	if want := 1 + len(in.Objects) + len(in.Fields) + len(in.Pipelines) + len(in.Rules); len(result.Verdicts) != want {
+	if want := 1 + len(in.Objects) + len(in.Fields) + len(in.Pipelines) + len(in.Rules) + len(in.Indexes); len(result.Verdicts) != want {
 		t.Fatalf("%s: there are %d verdicts for %d resources", at, len(result.Verdicts), want)
 	}
 	sources := map[string]bool{}
@@ -198,6 +127,9 @@ func checkVerdicts(t *testing.T, at string, in Input, result Result) {
 	}
 	for _, r := range result.Schema.Rules {
 		sources[r.Source] = true
+	}
+	for _, x := range result.Schema.Indexes {
+		sources[x.Source] = true
 	}
 	for ref, v := range result.Verdicts {
 		if ref.Kind == KindTenant {
