@@ -33,6 +33,8 @@ type Schema struct {
 
 	byName     map[string]*Object
 	byIdentity map[string]*Object
+	// model is the schema whose objects these are, when a Library shares them.
+	model *Schema
 }
 
 // Organisation is the tenant as its records see it.

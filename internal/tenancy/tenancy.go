@@ -109,6 +109,8 @@ type Config[D Database] struct {
 // Tenants are the tenants of one process.
 type Tenants[D Database] struct {
 	config Config[D]
+	// schemas holds once what the tenants' models have in common.
+	schemas schema.Library
 
 	mu      sync.Mutex
 	open    map[string]*Tenant[D]
@@ -214,7 +216,7 @@ func (t *Tenants[D]) enter(ctx context.Context, entry Entry) (tenant *Tenant[D],
 		return nil, false, fault.Wrap(fault.Unavailable, err, "the tenant's database cannot be used")
 	}
 	t.makeRoom()
-	tenant = newTenant(t.config, entry, database, t.gone)
+	tenant = newTenant(t.config, &t.schemas, entry, database, t.gone)
 	tenant.users = 1
 	t.open[entry.Key] = tenant
 	return tenant, true, nil

@@ -19,6 +19,7 @@ type Tenant[D Database] struct {
 	Key string
 
 	config     Config[D]
+	schemas    *schema.Library
 	connection secret.Connection
 	database   D
 	gone       func(*Tenant[D])
@@ -38,9 +39,9 @@ type Tenant[D Database] struct {
 	retired bool
 }
 
-func newTenant[D Database](config Config[D], entry Entry, database D, gone func(*Tenant[D])) *Tenant[D] {
+func newTenant[D Database](config Config[D], schemas *schema.Library, entry Entry, database D, gone func(*Tenant[D])) *Tenant[D] {
 	return &Tenant[D]{
-		Key: entry.Key, config: config, connection: entry.Connection, database: database, gone: gone,
+		Key: entry.Key, config: config, schemas: schemas, connection: entry.Connection, database: database, gone: gone,
 		ready: make(chan struct{}), end: make(chan struct{}),
 	}
 }
@@ -175,7 +176,7 @@ func (t *Tenant[D]) load(ctx context.Context) (*Model, error) {
 	if served := t.Model(); served != nil && served.Schema.Revision == revision {
 		return served, nil
 	}
-	loaded, err := schema.Load(document)
+	loaded, err := t.schemas.Load(document)
 	if err != nil {
 		return nil, fmt.Errorf("loading revision %d: %w", revision, err)
 	}
