@@ -225,7 +225,9 @@ func readLocked(object *schema.Object, columns []query.Column, row [][]byte) (*l
 // for each object, and adds them to those that are known to be there.
 func (r *Records) liveTargets(ctx context.Context, tx Tx, known targets, wishes ...*wish) (targets, error) {
 	live := maps.Clone(known)
-	for identity, ids := range relationsOf(known, wishes...) {
+	found := relationsOf(known, wishes...)
+	for _, identity := range slices.Sorted(maps.Keys(found)) { // what it locks, all lock in one order
+		ids := found[identity]
 		if strings.HasSuffix(identity, fileTarget) {
 			if err := r.liveFiles(ctx, tx, live, identity, ids); err != nil {
 				return nil, err
