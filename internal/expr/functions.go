@@ -59,8 +59,7 @@ var (
 		eval: func(_ Context, o []any) any {
 			return o[0].(decimal.Decimal).String() //nolint:forcetypeassert // checked
 		},
-		sql:    func(_ *writer, o []string) string { return "trim_scale(" + o[0] + ")::text" },
-		length: func([]int) int { return 2*maxDigits + 2 },
+		sql: func(_ *writer, o []string) string { return "trim_scale(" + o[0] + ")::text" },
 	}
 	booleanAsText = &function{
 		result: schema.KindText,

@@ -141,8 +141,11 @@ func lengthOf(n node) int {
 		return utf8.RuneCountInString(text)
 	case reading:
 		for _, rule := range n.field.Rules() {
-			if rule.Kind == schema.RuleMaxLength {
+			switch rule.Kind { //nolint:exhaustive // the others bound no text
+			case schema.RuleMaxLength:
 				return rule.Length
+			case schema.RuleOneOf:
+				return schema.MaxNameLength
 			}
 		}
 		return schema.MaxTextLength // keys, codes and the like
@@ -153,6 +156,10 @@ func lengthOf(n node) int {
 	case choice:
 		return max(lengthOf(n.then), lengthOf(n.otherwise))
 	case call:
+		if n.of == numberAsText {
+			of := digitsOf(n.operands[0])
+			return of.before + of.behind + len("-.")
+		}
 		operands, longest := make([]int, len(n.operands)), 0
 		for i, operand := range n.operands {
 			operands[i] = lengthOf(operand)
