@@ -188,7 +188,7 @@ const (
 // +kubebuilder:validation:XValidation:rule="self.type == 'relation' || !has(self.inverse)",fieldPath=".inverse",message="only a relation has an inverse"
 // +kubebuilder:validation:XValidation:rule="(self.type == 'formula') == has(self.formula)",fieldPath=".formula",message="a field of the type formula needs a formula, and no other has one"
 // +kubebuilder:validation:XValidation:rule="(self.type == 'rollup') == has(self.rollup)",fieldPath=".rollup",message="a field of the type rollup needs a rollup, and no other has one"
-// +kubebuilder:validation:XValidation:rule="!(self.type in ['formula', 'rollup']) || !((has(self.required) && self.required) || (has(self.unique) && self.unique) || (has(self.indexed) && self.indexed) || has(self.default))",message="a computed field is not required, unique or indexed and has no default: its value is computed whenever it is asked for"
+// +kubebuilder:validation:XValidation:rule="!(self.type in ['formula', 'rollup']) || !((has(self.required) && self.required) || (has(self.unique) && self.unique) || has(self.default))",message="a computed field is not required or unique and has no default: its value follows from others"
 type FieldSpec struct {
 	// name is what the API calls the field: lower-case letters, digits and _,
 	// starting with a letter, at most 48 characters. It may change at any time;
@@ -262,7 +262,11 @@ type FieldSpec struct {
 	Unique bool `json:"unique,omitempty"`
 
 	// indexed makes filters and sorting by this field fast. It costs a little
-	// with each write. A unique field is always indexed.
+	// with each write. A unique field is always indexed. A formula or rollup is
+	// computed whenever it is asked for; one that is indexed is kept in a column
+	// instead, right after every write of its record and of those that point to
+	// it. So it can use neither now() or today() nor fields of the records that
+	// its own points to.
 	// +optional
 	Indexed bool `json:"indexed,omitempty"`
 

@@ -28,7 +28,11 @@ func (c *compiler) refuseUncomputable(s *schema.Schema, drafts []*draft) bool {
 			if !f.Computed() {
 				continue
 			}
-			if _, err := expr.CompileComputed(s, d.object, f.Field); err != nil {
+			e, err := expr.CompileComputed(s, d.object, f.Field)
+			if err == nil && f.Kept() {
+				_, err = e.Sources()
+			}
+			if err != nil {
 				c.settleUncomputable(drafts, d, f, isNew[i], problemsAt(f.at(), err))
 				again = true
 			}
@@ -55,7 +59,7 @@ func problemsAt(at string, err error) []Problem {
 
 // settleUncomputable finds who has to give way over a field that cannot be computed.
 func (c *compiler) settleUncomputable(drafts []*draft, d *draft, f drafted, isNew bool, problems []Problem) {
-	unchanged := f.applied != nil && reflect.DeepEqual(f.applied.Formula, f.Formula) && reflect.DeepEqual(f.applied.Rollup, f.Rollup) && f.applied.Type == f.Type
+	unchanged := f.applied != nil && reflect.DeepEqual(f.applied.Formula, f.Formula) && reflect.DeepEqual(f.applied.Rollup, f.Rollup) && f.applied.Type == f.Type && f.applied.Indexed == f.Indexed
 	if isNew && !unchanged {
 		f.by.refuse(crmv1.ReasonInvalid, problems...)
 		return

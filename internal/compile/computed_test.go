@@ -71,7 +71,12 @@ func TestAWrongComputedFieldIsToldWhere(t *testing.T) {
 		{field("f", `object: customer, type: formula, formula: {expression: "f + 1", returns: integer}`), crmv1.ReasonInvalid, "spec.formula.expression", "in a circle: customer.f, customer.f"},
 		{field("f", `object: customer, type: formula`), crmv1.ReasonInvalid, "spec.formula", "needs an expression"},
 		{field("f", `object: customer, type: text, formula: {expression: name, returns: text}`), crmv1.ReasonInvalid, "spec.formula", "only a field of the type formula"},
-		{field("f", `object: customer, type: formula, required: true, unique: true, indexed: true, formula: {expression: name, returns: text}`), crmv1.ReasonInvalid, "spec.indexed", "cannot be indexed"},
+		{field("f", `object: customer, type: formula, required: true, unique: true, formula: {expression: name, returns: text}`), crmv1.ReasonInvalid, "spec.unique", "cannot be unique"},
+		{field("f", `object: customer, type: formula, indexed: true, formula: {expression: "today() < date(\"2027-01-01\")", returns: boolean}`), crmv1.ReasonInvalid, "spec.indexed", "depends on when it is asked for"},
+		{field("f", `object: customer, type: formula, indexed: true, formula: {expression: owner.name, returns: text}`), crmv1.ReasonInvalid, "spec.indexed", "reads fields of the user that a relation points to"},
+		{field("f", `object: customer, type: formula, indexed: true, formula: {expression: "name.replace(\"a\", \"bcdefghijklmnop\")", returns: text}`), crmv1.ReasonInvalid, "spec.indexed", "shorten them with substring(0, 600)"},
+		{fleets + field("f", `object: customer, type: rollup, indexed: true, rollup: {inverse: fleets, function: count, filter: "customer.name == plate"}`), crmv1.ReasonInvalid, "spec.indexed", "reads fields of the customer"},
+		{fleets + totals + field("f", `object: user, type: formula, indexed: true, formula: {expression: "owned.size()", returns: integer}`), crmv1.ReasonInvalid, "spec.formula.expression", "no field"},
 		{field("f", `object: customer, type: formula, scale: 9, formula: {expression: number, returns: money}`), crmv1.ReasonInvalid, "spec.scale", "of money must be from 0 to 4"},
 		{field("f", `object: customer, type: rollup, rollup: {inverse: nothing, function: count}`), crmv1.ReasonInvalid, "spec.rollup.inverse", `no relation to customer has the inverse "nothing"`},
 		{field("f", `object: customer, type: rollup, rollup: {inverse: nothing, function: sum}`), crmv1.ReasonInvalid, "spec.rollup.field", "the field is missing"},
@@ -310,5 +315,37 @@ func TestTheStandardModelComputesFromItsOwnFieldsWhateverATenantCallsHis(t *test
 		if document := reload(t, result.Schema); document.Digest() != on(t, document, held).Schema.Digest() {
 			t.Errorf("%s: the second time it says something else", kind)
 		}
+	}
+}
+
+func TestAnIndexedComputedFieldHasAColumnOfItsOwn(t *testing.T) {
+	t.Parallel()
+	wanted := strings.Replace(fleets, "scale: 2, formula", "indexed: true, scale: 2, formula", 1) + strings.Replace(totals, "type: rollup", "type: rollup, indexed: true", 1)
+	s := served(t, wanted)
+	customer, _ := s.Object("customer")
+	total, _ := customer.Field("fleet_total")
+	if !total.Kept() || total.Column != "x_fleet-total.kept" || total.Storage() != schema.StorageNumber || !slices.Contains(customer.Leaves(), total) {
+		t.Errorf("the roll-up is %+v", total)
+	}
+	index := `kind: ObjectIndex
+metadata: {name: richest}
+spec: {object: customer, fields: [{field: fleet_total, order: Descending}, {field: name}]}
+---
+`
+	Compile(read(t, wanted+index)).isFine(t, Ref{KindIndex, "richest"})
+	Compile(read(t, fleets+totals+index)).says(t, Ref{KindIndex, "richest"}, crmv1.ReasonInvalid, "spec.fields[0].field", "one with indexed: true has")
+	Compile(read(t, wanted+strings.Replace(index, "spec: {", "spec: {unique: true, ", 1))).says(t, Ref{KindIndex, "richest"}, crmv1.ReasonInvalid, "spec.fields[0].field", "which write makes it the same twice")
+}
+
+func TestAComputedFieldThatCannotBeKeptStaysAsItWas(t *testing.T) {
+	t.Parallel()
+	plain := field("f", `object: customer, type: formula, formula: {expression: "today() < date(\"2027-01-01\")", returns: boolean}`)
+	in := read(t, strings.Replace(plain, "type: formula", "type: formula, indexed: true", 1))
+	in.Applied = served(t, plain)
+	result := Compile(in)
+	result.says(t, Ref{KindField, "f"}, crmv1.ReasonInvalid, "spec.indexed", "depends on when it is asked for")
+	customer, _ := result.Schema.Object("customer")
+	if f, ok := customer.Field("f"); !ok || f.Kept() {
+		t.Errorf("the field is %+v", f)
 	}
 }

@@ -115,6 +115,9 @@ func fieldOf(identity string, spec *crmv1.FieldSpec, source string) *schema.Fiel
 	if f.Type == schema.TypeRelation && len(f.Targets) == 0 {
 		f.Column += "_id"
 	}
+	if f.Computed() {
+		f.Column += schema.KeptSuffix
+	}
 	if spec.OnDelete != crmv1.OnDeleteKeep { // which is what the schema means by nothing
 		f.OnDelete = schema.OnDelete(spec.OnDelete)
 	}

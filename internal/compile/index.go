@@ -97,8 +97,10 @@ func (c *compiler) judgeIndex(s *schema.Schema, x *schema.Index, isNew bool) (re
 			problems = append(problems, Problem{Path: at, Message: noField(o, x.Fields[i].Field)})
 		case seen[f.Identity]:
 			problems = append(problems, Problem{Path: at, Message: fmt.Sprintf("%q stands twice", f.Name)})
-		case f.Computed():
-			problems = append(problems, Problem{Path: at, Message: fmt.Sprintf("%q is computed whenever it is asked for, and cannot be indexed", f.Name)})
+		case f.Computed() && !f.Kept():
+			problems = append(problems, Problem{Path: at, Message: fmt.Sprintf("%q is computed whenever it is asked for, and has no column; one with indexed: true has", f.Name)})
+		case f.Computed() && x.Unique:
+			problems = append(problems, Problem{Path: at, Message: fmt.Sprintf("%q is computed, and nobody could say which write makes it the same twice", f.Name)})
 		case !f.Sortable():
 			problems = append(problems, Problem{Path: at, Message: fmt.Sprintf("%q is of the type %s, which has no order", f.Name, f.Type)})
 		default:

@@ -35,7 +35,7 @@ type writer struct {
 }
 
 func (w *writer) value(n node) string {
-	switch n := n.(type) {
+	switch n := inColumn(n).(type) {
 	case literal:
 		return w.literal(n.of, n.value)
 	case reading:
@@ -84,6 +84,14 @@ func (w *writer) value(n node) string {
 		return "(CASE WHEN " + w.value(n.condition) + " THEN " + w.branch(n.then, n.kind()) + " ELSE " + w.branch(n.otherwise, n.kind()) + " END)"
 	}
 	return "NULL" // there is no other node
+}
+
+// inColumn is the column in which a computed field is kept, where it is; else the node itself.
+func inColumn(n node) node {
+	if c, ok := n.(computed); ok && c.field.Kept() {
+		return reading{row: c.at, field: c.field}
+	}
+	return n
 }
 
 func (w *writer) column(n reading) string { return w.columnOf(n.row, n.field.Column) }
@@ -300,7 +308,7 @@ func (w *writer) present(nodes ...node) (condition string, simple bool) {
 		if !n.nullable() {
 			continue
 		}
-		column, ok := n.(reading)
+		column, ok := inColumn(n).(reading)
 		if !ok {
 			return "", false
 		}

@@ -47,6 +47,12 @@ func (t *tableMaker) planColumn(c *column) {
 		t.addColumn(c)
 		return
 	}
+	if c.field.Kept() && live.Type != string(c.storage) {
+		if t.remake(c, live) {
+			t.planIndexes(c)
+		}
+		return
+	}
 	if t.refuses(c, live) {
 		return
 	}

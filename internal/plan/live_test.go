@@ -10,7 +10,7 @@ func liveOf(s *schema.Schema, withRows ...string) *Live {
 	}
 	for _, o := range s.Objects {
 		sh := shapeOf(s, o)
-		t := &Table{Columns: map[string]Column{}, Constraints: map[string]Constraint{}, Indexes: map[string]Index{}}
+		t := &Table{Columns: map[string]Column{}, Constraints: map[string]Constraint{}, Indexes: map[string]Index{}, Triggers: map[string]Trigger{}}
 		for _, c := range sh.columns {
 			initial := c.initial
 			if c.sequence != "" {
@@ -32,6 +32,17 @@ func liveOf(s *schema.Schema, withRows ...string) *Live {
 			live.Tables[o.SearchTable()] = searchTableOf(o)
 		}
 		live.Views[sh.view.name] = sh.view.comment
+	}
+	keeping := keepingOf(s)
+	for _, f := range keeping.fields {
+		column := live.Tables[f.object.Table].Columns[f.field.Column]
+		column.Mark = f.mark
+		live.Tables[f.object.Table].Columns[f.field.Column] = column
+	}
+	for _, k := range keeping.keepers {
+		for _, trigger := range k.triggers {
+			live.Tables[k.object.Table].Triggers[trigger.name] = Trigger{Enabled: true, Function: k.name, Digest: digestOf(k.body)}
+		}
 	}
 	for _, table := range withRows {
 		live.Tables[table].HasRows = true

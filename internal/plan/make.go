@@ -29,11 +29,12 @@ func Make(applied, wanted *schema.Schema, live *Live, policy Policy) *Plan {
 	if !p.sameSchema {
 		p.Revision++
 	}
-	m := &maker{plan: p, applied: applied, wanted: wanted, live: live, policy: policy, had: knownParts(applied)}
+	m := &maker{plan: p, applied: applied, wanted: wanted, live: live, policy: policy, had: knownParts(applied), keeping: keepingOf(wanted)}
 	for _, o := range wanted.Objects {
 		m.planObject(o)
 		m.planSearch(o)
 	}
+	m.planKeeping()
 	m.planViews()
 	m.planMeaning()
 	for _, phase := range m.phases {
@@ -49,10 +50,12 @@ const (
 	phaseTables
 	phaseFields
 	phaseRelations
+	phaseKeepers
 	phaseIndexes
 	phaseViews
 	phaseMeaning
 	phaseValidate
+	phaseFill
 	phaseConcurrentIndexes
 	phases
 )
@@ -64,8 +67,10 @@ type maker struct {
 	live            *Live
 	policy          Policy
 	// had are the parts that the applied schema has: what of them the live database lacks is drift.
-	had    map[string]bool
-	phases [phases][]Change
+	had map[string]bool
+	// keeping is that of the wanted schema.
+	keeping *keeping
+	phases  [phases][]Change
 	// rebuild are the objects whose view stands in the way of a change; broken are
 	// those that lack a column which is not healed.
 	rebuild, broken map[string]bool
@@ -93,6 +98,11 @@ func knownParts(applied *schema.Schema) map[string]bool {
 		}
 		for _, x := range sh.indexes {
 			had[key("part", o.Table, x.name)] = true
+		}
+	}
+	for _, k := range keepingOf(applied).keepers {
+		for _, trigger := range k.triggers {
+			had[key("part", k.object.Table, trigger.name)] = true
 		}
 	}
 	return had
@@ -149,6 +159,7 @@ func (m *maker) planObject(o *schema.Object) {
 			t.planColumn(c)
 		}
 	}
+	t.forget()
 	t.planDeclaredIndexes()
 	t.validate()
 }
@@ -170,6 +181,11 @@ func (m *maker) createTable(sh *shape) {
 		if c.sequence != "" {
 			before = append(before, "CREATE SEQUENCE IF NOT EXISTS "+inRecords(c.sequence))
 			after = append(after, ownSequence(o, c))
+		}
+		for _, f := range m.keeping.fields {
+			if f.field == c.field { // no record waits to be computed
+				after = append(after, f.marking(f.mark))
+			}
 		}
 		lines = append(lines, c.definition())
 		for _, check := range c.checks {

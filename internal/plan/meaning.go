@@ -32,7 +32,7 @@ func (m *maker) planMeaning() {
 		m.objectMeaning(before, o)
 		for _, f := range o.Fields {
 			old, ok := before.FieldByIdentity(f.Identity)
-			if !ok && f.Computed() { // it has no column
+			if !ok && f.Computed() && !f.Kept() { // it has no column
 				m.tell(f.Source, o.Identity, f.Identity, fmt.Sprintf("add computed field %q to %s", f.Name, o.Name))
 			}
 			if !ok || told[key(o.Identity, f.Identity)] || same(old, f) {

@@ -49,6 +49,9 @@ const (
 	NarrowRule      Kind = "NarrowRule"
 	ChangeTarget    Kind = "ChangeTarget"
 	UnexpectedState Kind = "UnexpectedState"
+	KeepValues      Kind = "KeepValues"
+	FillValues      Kind = "FillValues"
+	ForgetValues    Kind = "ForgetValues"
 )
 
 // Policy says what a plan may do by itself.
@@ -126,6 +129,8 @@ type Table struct {
 	Columns     map[string]Column
 	Constraints map[string]Constraint
 	Indexes     map[string]Index
+	// Triggers are those whose functions are in the schema crm.
+	Triggers map[string]Trigger
 	// HasRows says that there is at least one row, deleted ones included.
 	HasRows bool
 }
@@ -137,6 +142,17 @@ type Column struct {
 	// NotNull and Default are the column's own; Default is empty when there is none.
 	NotNull bool
 	Default string
+	// Mark is the comment of a column that is kept by triggers: it says of which
+	// definition all of its values are.
+	Mark string
+}
+
+// Trigger is one live trigger.
+type Trigger struct {
+	// Enabled is false for one that somebody has put out of force.
+	Enabled bool
+	// Function is the name of what it calls, and Digest the SHA-256 of the body, in hexadecimal digits.
+	Function, Digest string
 }
 
 // Constraint is one live constraint.

@@ -257,6 +257,22 @@ func TestPlans(t *testing.T) {
 			wanted: form{titled, with("mail", schema.TypeEmail), edit("user", "name", func(f *schema.Field) { f.Searchable = new(false) })},
 		},
 		{
+			name: "indexed computed fields are kept from the first moment and filled after", rows: []string{"customer", "opportunity"},
+			wanted: form{inverses, with("long", schema.TypeFormula, longName), with("won", schema.TypeRollup, wonDeals)},
+		},
+		{
+			name: "a formula of another meaning is kept and filled again", rows: []string{"customer"},
+			applied: form{inverses, with("long", schema.TypeFormula, longName), with("won", schema.TypeRollup, wonDeals)},
+			wanted: form{inverses, with("long", schema.TypeFormula, longName, func(f *schema.Field) {
+				f.Formula = &schema.Formula{Expression: "size(name)", Returns: schema.TypeInteger}
+			}), with("won", schema.TypeRollup, wonDeals)},
+		},
+		{
+			name: "what is no longer indexed is computed when it is asked for", rows: []string{"customer"},
+			applied: form{inverses, with("won", schema.TypeRollup, wonDeals)},
+			wanted:  form{inverses, with("won", schema.TypeRollup, wonDeals, func(f *schema.Field) { f.Indexed = false })},
+		},
+		{
 			name: "search is made anew where it is broken", rows: []string{"customer", "opportunity"}, applied: form{titled}, wanted: form{titled},
 			lose: func(l *Live) {
 				l.Tables["customer__search"].Columns["tokens"] = Column{Type: "text"}
@@ -285,6 +301,17 @@ func TestPlans(t *testing.T) {
 			golden(t, strings.ReplaceAll(c.name, " ", "_"), got)
 		})
 	}
+}
+
+// inverses gives customers their opportunities.
+func inverses(s *schema.Schema) { fieldOf(s, "opportunity", "customer").Inverse = "opportunities" }
+
+func longName(f *schema.Field) {
+	f.Indexed, f.Formula = true, &schema.Formula{Expression: `size(name) > 20 || name == "it's \\ long"`, Returns: schema.TypeBoolean}
+}
+
+func wonDeals(f *schema.Field) {
+	f.Indexed, f.Rollup = true, &schema.Rollup{Inverse: "opportunities", Function: schema.RollupCount, Filter: `stage == "won"`}
 }
 
 // titled makes the records of all objects findable by their names.

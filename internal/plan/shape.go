@@ -359,7 +359,7 @@ func viewOf(s *schema.Schema, o *schema.Object) view {
 	}
 	from, reads := o.QualifiedTable(), map[string]bool{}
 	for _, f := range o.Fields {
-		if !f.Computed() {
+		if !f.Computed() || f.Kept() {
 			continue
 		}
 		if e, err := expr.CompileComputed(s, o, f); err == nil {

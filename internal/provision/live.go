@@ -17,11 +17,18 @@ const liveSchema = `SELECT json_build_object(
         ELSE query_to_xml(format('SELECT FROM crm.%I LIMIT 1', c.relname), nulls => true, tableforest => true, targetns => '')::text LIKE '%<row%' END,
       'columns', (
         SELECT json_object_agg(a.attname, json_build_object(
-          'type', format_type(a.atttypid, a.atttypmod), 'notNull', a.attnotnull, 'default', coalesce(pg_get_expr(d.adbin, d.adrelid), '')))
+          'type', format_type(a.atttypid, a.atttypmod), 'notNull', a.attnotnull, 'default', coalesce(pg_get_expr(d.adbin, d.adrelid), ''),
+          'mark', coalesce(m.description, '')))
         FROM pg_attribute a LEFT JOIN pg_attrdef d ON d.adrelid = a.attrelid AND d.adnum = a.attnum
+        LEFT JOIN pg_description m ON m.classoid = 'pg_class'::regclass AND m.objoid = a.attrelid AND m.objsubid = a.attnum
         WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped),
       'constraints', (
         SELECT json_object_agg(k.conname, json_build_object('validated', k.convalidated)) FROM pg_constraint k WHERE k.conrelid = c.oid),
+      'triggers', (
+        SELECT json_object_agg(t.tgname, json_build_object('enabled', t.tgenabled IN ('O', 'A'), 'function', p.proname,
+          'digest', encode(sha256(convert_to(p.prosrc, 'UTF8')), 'hex')))
+        FROM pg_trigger t JOIN pg_proc p ON p.oid = t.tgfoid
+        WHERE t.tgrelid = c.oid AND NOT t.tgisinternal AND p.pronamespace = 'crm'::regnamespace),
       'indexes', (
         SELECT json_object_agg(x.relname, json_build_object('valid', i.indisvalid))
         FROM pg_index i JOIN pg_class x ON x.oid = i.indexrelid WHERE i.indrelid = c.oid)))
@@ -43,10 +50,16 @@ type liveTable struct {
 		Type    string `json:"type"`
 		NotNull bool   `json:"notNull"`
 		Default string `json:"default"`
+		Mark    string `json:"mark"`
 	} `json:"columns"`
 	Constraints map[string]struct {
 		Validated bool `json:"validated"`
 	} `json:"constraints"`
+	Triggers map[string]struct {
+		Enabled  bool   `json:"enabled"`
+		Function string `json:"function"`
+		Digest   string `json:"digest"`
+	} `json:"triggers"`
 	Indexes map[string]struct {
 		Valid bool `json:"valid"`
 	} `json:"indexes"`
@@ -62,6 +75,7 @@ func readLive(catalogue []byte) (*plan.Live, error) {
 		table := &plan.Table{
 			HasRows: t.HasRows, Columns: make(map[string]plan.Column, len(t.Columns)),
 			Constraints: make(map[string]plan.Constraint, len(t.Constraints)), Indexes: make(map[string]plan.Index, len(t.Indexes)),
+			Triggers: make(map[string]plan.Trigger, len(t.Triggers)),
 		}
 		for column, c := range t.Columns {
 			table.Columns[column] = plan.Column(c)
@@ -71,6 +85,9 @@ func readLive(catalogue []byte) (*plan.Live, error) {
 		}
 		for index, i := range t.Indexes {
 			table.Indexes[index] = plan.Index(i)
+		}
+		for trigger, known := range t.Triggers {
+			table.Triggers[trigger] = plan.Trigger(known)
 		}
 		live.Tables[name] = table
 	}

@@ -180,3 +180,10 @@ func standard(t *testing.T, edits ...func(*schema.Schema)) *schema.Schema {
 	}
 	return built
 }
+
+func must(t *testing.T, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+}

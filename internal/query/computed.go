@@ -45,3 +45,11 @@ func (c *Compiler) ComputesFromOthers(o *schema.Object) bool {
 		return e != nil && e.ReadsOthers()
 	})
 }
+
+// keepsFromOthers says whether other records' writes change values of the object's.
+func (c *Compiler) keepsFromOthers(o *schema.Object) bool {
+	return slices.ContainsFunc(o.Fields, func(f *schema.Field) bool {
+		e := c.computed()[f]
+		return e != nil && f.Kept() && e.ReadsOthers()
+	})
+}

@@ -135,7 +135,8 @@ func (c *Compiler) LockReferring(a Access, object *schema.Object, relation *sche
 
 // LiveOf is the ids of those live records among the given ones. Where it matters
 // what becomes of records that point to a deleted one, they cannot be deleted until
-// the transaction ends.
+// the transaction ends. Where values of theirs are kept right by the writes of those
+// records, they are locked as those writes will: in one order, and not first for less.
 func (c *Compiler) LiveOf(a Access, object *schema.Object, ids []string) (Statement, error) {
 	if err := a.reading(object); err != nil {
 		return Statement{}, err
@@ -144,7 +145,10 @@ func (c *Compiler) LiveOf(a Access, object *schema.Object, ids []string) (Statem
 	var args expr.Args
 	sql := "SELECT " + column(record, id) + " FROM " + object.QualifiedTable() + " AS " + record + " WHERE " + column(record, id) + " = ANY(" + args.Add(ids) +
 		"::text[]::uuid[]) AND " + live(record) + " ORDER BY " + column(record, id)
-	if len(c.schema.Dependents(object)) > 0 {
+	switch {
+	case c.keepsFromOthers(object):
+		sql += " FOR NO KEY UPDATE"
+	case len(c.schema.Dependents(object)) > 0:
 		sql += " FOR SHARE"
 	}
 	return Statement{SQL: sql, Args: args.Values()}, nil
@@ -297,7 +301,7 @@ func arrayText(texts []string) string {
 
 // settable refuses what a write may not set.
 func settable(object *schema.Object, f *schema.Field) error {
-	if f.ReadOnly && f.Beside == nil || f.Type == schema.TypeAutoNumber {
+	if f.ReadOnly && f.Beside == nil || f.Type == schema.TypeAutoNumber || f.Computed() {
 		return fmt.Errorf("field %q of %s is set by the system", f.Path(), object.Name)
 	}
 	return nil

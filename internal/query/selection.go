@@ -136,7 +136,7 @@ func (s *selection) list(args *expr.Args) string {
 
 // value is a field of a place in SQL.
 func (s *selection) value(at *place, f *schema.Field, args *expr.Args) string {
-	if e := s.compiler.computed()[f]; e != nil {
+	if e := s.compiler.computed()[f]; e != nil && !f.Kept() {
 		return e.SQL(args, s.compiler.Context(s.access), at.alias)
 	}
 	return column(at.alias, f)

@@ -82,7 +82,7 @@ func order(keys []sortKey) string {
 	parts := make([]string, 0, len(keys))
 	for _, key := range keys {
 		var part string
-		if key.field.Computed() { // not once more than for the row
+		if key.field.Computed() && !key.field.Kept() { // not once more than for the row
 			part = strconv.Itoa(key.column + 1)
 		} else {
 			part = key.sorted(nil)
@@ -116,7 +116,7 @@ type part struct {
 // the order of ours, and what is computed has none.
 func split(keys []sortKey, last []*string) []part {
 	first := keys[0]
-	if !first.nullable || first.at.alias != record || first.field.Computed() || last == nil && !first.descending {
+	if !first.nullable || first.at.alias != record || first.field.Computed() && !first.field.Kept() || last == nil && !first.descending {
 		return []part{{keys: keys, last: last}}
 	}
 	nulls := part{condition: first.sorted(nil) + " IS NULL", keys: keys[1:]}

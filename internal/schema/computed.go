@@ -6,9 +6,9 @@ import (
 	"strings"
 )
 
-// computed is what the types have in common whose values are computed whenever
-// they are asked for. Such a field has no column, and nobody sets it. What its
-// values look like is decided by Result.
+// computed is what the types have in common whose values are computed, and which
+// nobody sets: whenever they are asked for, or with every write where they are
+// kept in a column. What the values look like is decided by Result.
 type computed struct{}
 
 func (computed) Kind() Kind             { return KindText }
@@ -32,8 +32,7 @@ func checkComputed(f *Field) []Problem {
 		why  string
 	}{
 		{"required", f.Required, "a computed field is never asked for"},
-		{"unique", f.Unique, "a computed field cannot be unique: its value is computed whenever it is asked for"},
-		{"indexed", f.Indexed, "a computed field cannot be indexed: its value is computed whenever it is asked for"},
+		{"unique", f.Unique, "a computed field cannot be unique: nobody could say which write breaks that"},
 		{"default", f.Default != nil, "a computed field has no default"},
 		{"defaultExpression", f.DefaultExpression != "", "a computed field has no default"},
 		{"requiredWhen", f.RequiredWhen != "", "a computed field is never asked for"},
@@ -46,8 +45,17 @@ func checkComputed(f *Field) []Problem {
 	return problems
 }
 
-// Computed says whether the value is computed whenever it is asked for.
+// Computed says whether the value follows from others.
 func (f *Field) Computed() bool { return f.Type == TypeFormula || f.Type == TypeRollup }
+
+// Kept says whether the field is computed and has a column all the same, which the
+// database keeps right with every write: so it can be indexed. All other computed
+// fields are computed whenever they are asked for.
+func (f *Field) Kept() bool { return f.Computed() && f.Indexed }
+
+// KeptSuffix ends the name of the column of a computed field. No other column has
+// it, so none that holds what people wrote can become one that is computed.
+const KeptSuffix = ".kept"
 
 // SetBySystem says whether no request may set the field.
 func (f *Field) SetBySystem() bool { return f.ReadOnly || f.Type == TypeAutoNumber || f.Computed() }

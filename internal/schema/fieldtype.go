@@ -86,7 +86,7 @@ const (
 	StorageText   Storage = "text"
 	StorageTexts  Storage = "text[]"
 	StorageBigInt Storage = "bigint"
-	// StorageNumber is a number of any digits; no column has it.
+	// StorageNumber is a number of any digits, which only what is computed has.
 	StorageNumber    Storage = "numeric"
 	StorageInteger   Storage = "integer"
 	StorageBoolean   Storage = "boolean"
@@ -217,8 +217,8 @@ func (f *Field) FieldType() FieldType {
 // Kind is what an expression sees of the field.
 func (f *Field) Kind() Kind { return f.FieldType().Kind() }
 
-// Storage is the type of the field's column; of a computed field, which has
-// none, a type that holds all of its values.
+// Storage is the type of the field's column; of a computed field a type that holds
+// all of its values, whether it has a column or not.
 func (f *Field) Storage() Storage {
 	if f.Computed() && f.Kind() == KindNumber {
 		return StorageNumber

@@ -469,7 +469,7 @@ func (o *Object) AllFields() []*Field {
 }
 
 // Leaves are AllFields with the parts of a field in its place, and without what
-// is computed: each has a column. They are what the database and its statements
+// is computed and not kept: each has a column. They are what the database and its statements
 // know. The caller does not change the list.
 func (o *Object) Leaves() []*Field { return o.leaves }
 
@@ -521,7 +521,7 @@ func (o *Object) index(inverses []string) error {
 	o.leaves = nil
 	for _, f := range o.AllFields() {
 		f.makeParts()
-		if f.Computed() {
+		if f.Computed() && !f.Kept() {
 			continue
 		}
 		if len(f.parts) == 0 {
