@@ -96,6 +96,8 @@ type chunk struct {
 	entries []*entry
 	// atomic chunks are done as a whole or not at all.
 	atomic bool
+	// fromFile says that they are lines of a file.
+	fromFile bool
 	// live are the targets of relations that are known to be there.
 	live targets
 }
@@ -104,7 +106,7 @@ func newChunk(records *Records, object *schema.Object) *chunk {
 	return &chunk{Records: records, object: object, live: targets{}}
 }
 
-// carry does the entries: all at once, or one by one when one of them makes the
+// carry does the entries: all at once, or apart when one of them makes the
 // database refuse. The error of an atomic chunk is its refusal.
 func (c *chunk) carry(ctx context.Context, tx Tx) error {
 	known, err := c.gather(ctx, tx)
@@ -112,14 +114,39 @@ func (c *chunk) carry(ctx context.Context, tx Tx) error {
 		return err
 	}
 	if c.isEntwined() {
-		err = c.oneByOne(ctx, tx, known)
-	} else if err = tx.Savepoint(ctx, func(ctx context.Context) error { return c.together(ctx, tx, known.clone()) }); isRefusal(err) {
-		err = c.oneByOne(ctx, tx, known)
+		err = c.oneByOne(ctx, tx, known, c.entries)
+	} else {
+		err = c.atOnce(ctx, tx, known, c.entries)
 	}
 	if err == nil && c.atomic {
 		err = c.refusal()
 	}
 	return err
+}
+
+// fewLines are so few lines that they are done one by one as soon as the database refuses one of them.
+const fewLines = 30
+
+// atOnce does entries in one round trip. When the database refuses one of them, those of
+// a batch are done one by one, and those of a file in two halves: most of its lines are
+// good, and one that is not shall not slow down thousands.
+func (c *chunk) atOnce(ctx context.Context, tx Tx, known *knowledge, entries []*entry) error {
+	attempt := known.clone()
+	err := tx.Savepoint(ctx, func(ctx context.Context) error { return c.together(ctx, tx, attempt, entries) })
+	switch {
+	case err == nil:
+		*known = *attempt
+		return nil
+	case !isRefusal(err):
+		return err
+	case !c.fromFile || len(entries) <= fewLines:
+		return c.oneByOne(ctx, tx, known, entries)
+	}
+	half := len(entries) / 2
+	if err := c.atOnce(ctx, tx, known, entries[:half]); err != nil {
+		return err
+	}
+	return c.atOnce(ctx, tx, known, entries[half:])
 }
 
 // isEntwined says whether an entry may change or delete records of other entries,
@@ -134,9 +161,9 @@ func isRefusal(err error) bool {
 	return fault.Is(err, fault.Conflict) || fault.Is(err, fault.Invalid)
 }
 
-// together decides all entries and writes them in one round trip.
-func (c *chunk) together(ctx context.Context, tx Tx, known *knowledge) error {
-	for _, e := range c.entries {
+// together decides entries and writes them in one round trip.
+func (c *chunk) together(ctx context.Context, tx Tx, known *knowledge, entries []*entry) error {
+	for _, e := range entries {
 		if err := c.decide(e, known); err != nil {
 			return err
 		}
@@ -145,7 +172,7 @@ func (c *chunk) together(ctx context.Context, tx Tx, known *knowledge) error {
 	if c.atomic && c.refusal() != nil {
 		return nil //nolint:nilerr // it is the entry's, and told with it
 	}
-	return c.write(ctx, tx, known.now, c.entries...)
+	return c.write(ctx, tx, known.now, entries...)
 }
 
 // write writes what was decided.
@@ -169,8 +196,8 @@ func (c *chunk) write(ctx context.Context, tx Tx, at time.Time, entries ...*entr
 }
 
 // oneByOne writes each entry for itself, so that only those fail that the database refuses.
-func (c *chunk) oneByOne(ctx context.Context, tx Tx, known *knowledge) error {
-	for _, e := range c.entries {
+func (c *chunk) oneByOne(ctx context.Context, tx Tx, known *knowledge, entries []*entry) error {
+	for _, e := range entries {
 		again, err := c.attempt(ctx, tx, e, known)
 		if err == nil && again {
 			_, err = c.attempt(ctx, tx, e, known)
@@ -229,7 +256,7 @@ func (c *chunk) decide(e *entry, known *knowledge) error {
 		return nil //nolint:nilerr // it is the entry's, and told with it
 	}
 	binds := e.external != nil && (record == nil || known.external[*e.external] != record.id)
-	w := &write{object: c.object, operation: query.OperationCreate}
+	w := &write{object: c.object, operation: query.OperationCreate, fromFile: c.fromFile}
 	f := known.facts
 	if record != nil {
 		w.id, w.version, w.before, w.operation = record.id, record.version, record.values, query.OperationUpdate

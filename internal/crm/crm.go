@@ -31,6 +31,8 @@ type Tx interface {
 	// Batch runs statements in order and in one round trip; it ends at the first
 	// that fails. each gets the number of the statement.
 	Batch(ctx context.Context, statements []query.Statement, each func(statement int, row [][]byte) error) error
+	// Copy puts the rows into their table, all of them or none.
+	Copy(ctx context.Context, rows query.Copy) error
 	// Savepoint runs f; when f fails, what it did is undone and the transaction goes on.
 	Savepoint(ctx context.Context, f func(ctx context.Context) error) error
 }

@@ -16,7 +16,7 @@ import (
 )
 
 // chunkLines is how many lines share a transaction.
-const chunkLines = 500
+const chunkLines = 2000
 
 // Report counts what became of the lines of a file.
 type Report struct {
@@ -86,13 +86,19 @@ func Import(ctx context.Context, request ImportRequest) error {
 	if i.place.Offset == 0 {
 		i.place.csvPlace = request.Header.end
 	}
-	i.reader = continueCSV(request.Open(i.place.Offset), request.Header.delimiter, i.place.csvPlace)
-	for !request.Stopping() {
-		lines, err := i.readChunk()
-		if err != nil || len(lines) == 0 {
-			return err
+	ctx, stop := context.WithCancel(ctx)
+	read := i.readAhead(ctx)
+	defer func() {
+		stop()
+		for range read { // until nothing more is read
 		}
-		if err := i.importChunk(ctx, lines); err != nil {
+	}()
+	for !request.Stopping() {
+		next, more := <-read
+		if !more || next.err != nil {
+			return next.err
+		}
+		if err := i.importChunk(ctx, next); err != nil {
 			return err
 		}
 	}
@@ -158,8 +164,40 @@ func (r *Records) CheckImport(object string, mapping *Mapping, header *ImportHea
 
 type importing struct {
 	ImportRequest
-	reader *csvReader
-	place  ImportPlace
+	place ImportPlace
+}
+
+// linesRead are the lines of one transaction, or what kept them from being read.
+type linesRead struct {
+	lines []*csvRecord
+	// end is the place behind them.
+	end csvPlace
+	err error
+}
+
+// readAhead reads the next lines while those before are written. It ends with the file,
+// with an error, or with ctx; the channel is closed then.
+func (i *importing) readAhead(ctx context.Context) <-chan linesRead {
+	read := make(chan linesRead)
+	reader := continueCSV(i.Open(i.place.Offset), i.Header.delimiter, i.place.csvPlace)
+	go func() {
+		defer close(read)
+		for {
+			lines, err := readChunk(reader)
+			if err == nil && len(lines) == 0 {
+				return
+			}
+			select {
+			case read <- linesRead{lines, reader.place(), err}:
+			case <-ctx.Done():
+				return
+			}
+			if err != nil {
+				return
+			}
+		}
+	}()
+	return read
 }
 
 func (i *importing) resolve(records *Records) (*resolved, error) {
@@ -170,10 +208,10 @@ func (i *importing) resolve(records *Records) (*resolved, error) {
 	return i.Mapping.resolve(records.Compiler.Schema(), object, i.Header.columns)
 }
 
-func (i *importing) readChunk() ([]*csvRecord, error) {
+func readChunk(reader *csvReader) ([]*csvRecord, error) {
 	var lines []*csvRecord
 	for size := 0; len(lines) < chunkLines && size < 4*maxRecordBytes; {
-		line, err := i.reader.next()
+		line, err := reader.next()
 		if errors.Is(err, io.EOF) {
 			return lines, nil
 		}
@@ -187,24 +225,24 @@ func (i *importing) readChunk() ([]*csvRecord, error) {
 }
 
 // importChunk imports some lines in one transaction, which also keeps where to go on.
-func (i *importing) importChunk(ctx context.Context, lines []*csvRecord) error {
+func (i *importing) importChunk(ctx context.Context, read linesRead) error {
 	var step ImportStep
 	err := i.With(ctx, func(ctx context.Context, records *Records) error {
 		mapped, err := i.resolve(records)
 		if err != nil {
 			return err
 		}
-		c := newFileChunk(records, mapped, lines, len(i.Header.columns))
+		c := newFileChunk(records, mapped, read.lines, len(i.Header.columns))
 		return records.Runner.InTransaction(ctx, func(ctx context.Context, tx Tx) error {
 			if err := i.write(ctx, tx, c); err != nil {
 				return err
 			}
-			step = i.step(c)
+			step = i.step(c, read.end)
 			return i.Commit(ctx, tx, step)
 		})
 	})
 	if err != nil {
-		return fmt.Errorf("importing line %d and the following: %w", lines[0].Line, err)
+		return fmt.Errorf("importing line %d and the following: %w", read.lines[0].Line, err)
 	}
 	i.place = step.Place
 	return nil
@@ -230,9 +268,9 @@ func (i *importing) write(ctx context.Context, tx Tx, c *fileChunk) error {
 }
 
 // step counts what became of a chunk's lines.
-func (i *importing) step(c *fileChunk) ImportStep {
+func (i *importing) step(c *fileChunk, end csvPlace) ImportStep {
 	step := ImportStep{Place: i.place}
-	step.Place.csvPlace = i.reader.place()
+	step.Place.csvPlace = end
 	report := &step.Place.Report
 	report.Failures = slices.Clone(report.Failures)
 	for _, line := range c.lines {
@@ -286,6 +324,7 @@ type fileChunk struct {
 
 func newFileChunk(records *Records, mapped *resolved, lines []*csvRecord, columns int) *fileChunk {
 	c := &fileChunk{chunk: newChunk(records, mapped.object), mapped: mapped}
+	c.fromFile = true
 	for _, record := range lines {
 		line := &fileLine{record: record, lookups: map[*source]any{}, entry: entry{verb: VerbCreate, wish: newWish()}}
 		if mapped.key != nil || mapped.external >= 0 {

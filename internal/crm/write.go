@@ -23,6 +23,8 @@ type write struct {
 	version int64
 	before  query.Values
 	changed query.Values
+	// fromFile says that it is one of the many of a file, see copyIn.
+	fromFile bool
 	// readBack asks for the whole record afterwards, with what is computed from others.
 	readBack bool
 	// row is the record afterwards, by columns.
@@ -52,11 +54,15 @@ func (r *Records) carryOut(ctx context.Context, tx Tx, at time.Time, writes ...*
 		return err
 	}
 	writes = append(slices.Clip(writes), more...)
-	statements := make([]query.Statement, 0, len(writes)+2)
-	changes := make([]query.Change, 0, len(writes))
+	copied, others := toCopy(writes)
+	if err := r.copyIn(ctx, tx, at, copied); err != nil {
+		return r.explain(err, copied)
+	}
+	statements := make([]query.Statement, 0, len(others)+2)
+	changes := make([]query.Change, 0, len(others))
 	checks := map[int][]query.Rule{} // by statement
 	var done []map[string]*write     // by statement, by the record's id
-	for rest := writes; len(rest) > 0; {
+	for rest := others; len(rest) > 0; {
 		together := rest[:alike(rest)]
 		rest = rest[len(together):]
 		statement, err := r.statement(together, at)
@@ -72,8 +78,10 @@ func (r *Records) carryOut(ctx context.Context, tx Tx, at time.Time, writes ...*
 		}
 		done = append(done, byID)
 	}
-	statements = append(statements, r.Compiler.History(changes...), r.Compiler.Outbox(changes...))
-	statements = append(statements, r.findable(writes)...)
+	if len(changes) > 0 {
+		statements = append(statements, r.Compiler.History(changes...), r.Compiler.Outbox(changes...))
+	}
+	statements = append(statements, r.findable(others)...)
 	for _, w := range writes {
 		rules, err := r.later(w)
 		if err != nil {
@@ -111,7 +119,7 @@ func (r *Records) carryOut(ctx context.Context, tx Tx, at time.Time, writes ...*
 	if err != nil {
 		return r.explain(err, writes)
 	}
-	for _, w := range writes {
+	for _, w := range others {
 		if w.row == nil {
 			return fault.New(fault.Conflict, "the %s %q was changed by somebody else at the same time; try again", w.object.Name, w.id)
 		}
@@ -153,14 +161,19 @@ func (r *Records) statement(writes []*write, at time.Time) (query.Statement, err
 }
 
 func (r *Records) change(w *write, at time.Time) query.Change {
-	change := query.Change{
-		At: at, Object: w.object, ID: w.id, Version: w.version + 1, Operation: w.operation,
-		Actor: r.Actor.Principal.UserID, Channel: r.Actor.Channel, RequestID: r.Actor.RequestID,
-	}
+	change := r.event(w, at)
 	if w.changed != nil { // deleting and restoring change no field
 		change.Changes = appendChanges(nil, w.object, w.before, w.changed)
 	}
 	return change
+}
+
+// event is the change without the values.
+func (r *Records) event(w *write, at time.Time) query.Change {
+	return query.Change{
+		At: at, Object: w.object, ID: w.id, Version: w.version + 1, Operation: w.operation,
+		Actor: r.Actor.Principal.UserID, Channel: r.Actor.Channel, RequestID: r.Actor.RequestID,
+	}
 }
 
 // locked is a record that nobody else can change until the transaction ends.

@@ -30,14 +30,8 @@ func (w *Worker[D]) look(ctx context.Context, key string) (next time.Duration, e
 		return 0, err
 	}
 	defer done()
-	for ctx.Err() == nil {
-		more, err := w.doOne(ctx, tenant)
-		if err != nil {
-			return 0, err
-		}
-		if !more {
-			break
-		}
+	if err := w.doAll(ctx, tenant); err != nil {
+		return 0, err
 	}
 	// What goes wrong here keeps no job waiting.
 	again, err := w.fillSearch(ctx, tenant)
@@ -53,6 +47,16 @@ func (w *Worker[D]) look(ctx context.Context, key string) (next time.Duration, e
 		next = min(next, again)
 	}
 	return next, err
+}
+
+// doAll does the jobs that can be done now.
+func (w *Worker[D]) doAll(ctx context.Context, tenant *tenancy.Tenant[D]) error {
+	for ctx.Err() == nil {
+		if more, err := w.doOne(ctx, tenant); err != nil || !more {
+			return err
+		}
+	}
+	return nil
 }
 
 // nextLook is when the next job can be claimed, but in an hour at the latest.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -172,6 +173,77 @@ func TestWritersWinAgainstTheFilling(t *testing.T) {
 	if stale != 0 {
 		t.Errorf("%d records have tokens of what they were", stale)
 	}
+}
+
+func TestSearchFindsImportedRecordsSoonAndSaysUntilThenThatSomeAreMissing(t *testing.T) {
+	t.Parallel()
+	o := newOrganisation(t)
+	o.sql(t, `INSERT INTO crm.product (id, name, code) VALUES ('01900000-0000-7000-8000-000000000001', 'Pump', 'P')`)
+	first := o.work(t)
+	o.filled(t)
+	first.end()
+	var read int
+	o.sql(t, `UPDATE crm.product__search SET digest = 0 RETURNING 1`, &read) // who reads the record anew mends this
+	job := o.upload(t, productMapping, products(2500))
+	onlyJobs := func(ctx context.Context, do func(context.Context) error) error {
+		if current, err := o.jobs().Get(ctx, job.ID); err != nil || current.State.Ended() {
+			return errGone // the filling has its time later
+		}
+		return do(ctx)
+	}
+	importing := workOn(t, o, openFlaky(onlyJobs))
+	o.becomes(t, job.ID, crm.JobDone)
+	importing.end()
+	if got := o.found(t, "pump"); got != "1 false" {
+		t.Errorf("right after the import, found pumps: %s", got)
+	}
+	if got := o.found(t, "product 2001"); got != "0 false" {
+		t.Errorf("right after the import, found: %s", got)
+	}
+	_, err := o.records(t).Create(t.Context(), "product", map[string]any{"name": "Product 2001 B"})
+	must(t, err)
+	if got := o.found(t, "product 2001"); got != "1 false" {
+		t.Errorf("what is written by itself is found at once: %s", got)
+	}
+	o.wake(t)
+	o.work(t)
+	o.filled(t)
+	for words, want := range map[string]string{"product 2001": "2 true", "product 17": "100 true", "c2498": "1 true"} {
+		if got := o.found(t, words); got != want {
+			t.Errorf("%s: found %s, want %s", words, got, want)
+		}
+	}
+	o.sql(t, `SELECT count(*) FROM crm.product__search WHERE digest = 0`, &read)
+	if read != 1 {
+		t.Error("records that were there before are read anew")
+	}
+}
+
+func TestAJobDoesNotWaitForTheFillingOfSearch(t *testing.T) {
+	t.Parallel()
+	o := newOrganisation(t)
+	o.sql(t, `INSERT INTO crm.product (id, name) SELECT gen_random_uuid(), 'Pump ' || n FROM generate_series(1, 5000) n`)
+	var steps atomic.Int64
+	var job *crm.Job
+	filling, uploaded := make(chan struct{}), make(chan struct{})
+	workOn(t, o, openFlaky(func(ctx context.Context, do func(context.Context) error) error {
+		switch steps.Add(1) {
+		case 1: // the first step of the filling
+			close(filling)
+			<-uploaded
+		case 2:
+			if current, err := o.jobs().Get(ctx, job.ID); err != nil || current.State != crm.JobRunning {
+				t.Errorf("the next step is not the job's: %v", err)
+			}
+		}
+		return do(ctx)
+	}))
+	o.wake(t)
+	<-filling
+	job = o.upload(t, productMapping, products(10))
+	close(uploaded)
+	o.filled(t)
+	o.becomes(t, job.ID, crm.JobDone)
 }
 
 // idsIn are the ids of a page.

@@ -42,6 +42,15 @@ type Change struct {
 	Changes json.RawMessage
 }
 
+const (
+	historyTable = "history"
+	outboxTable  = "outbox"
+)
+
+func qualifiedJournal(table string) string {
+	return schema.QuoteIdent(schema.PlatformSchema) + "." + schema.QuoteIdent(table)
+}
+
 // journalColumn is a column of the history or the outbox.
 type journalColumn struct {
 	name string
@@ -68,12 +77,12 @@ var historyColumns = append(slices.Clip(outboxColumns), []journalColumn{
 
 // History writes changes into the history, in one statement. It returns no rows.
 func (c *Compiler) History(changes ...Change) Statement {
-	return c.journal("history", historyColumns, changes)
+	return c.journal(historyTable, historyColumns, changes)
 }
 
 // Outbox writes changes into the outbox, in one statement. It returns no rows.
 func (c *Compiler) Outbox(changes ...Change) Statement {
-	return c.journal("outbox", outboxColumns, changes)
+	return c.journal(outboxTable, outboxColumns, changes)
 }
 
 // journal inserts a row for each change, from one array for each column.
@@ -91,7 +100,7 @@ func (c *Compiler) journal(table string, columns []journalColumn, changes []Chan
 		arrays = append(arrays, args.Add(texts)+"::text[]")
 	}
 	return Statement{
-		SQL: "INSERT INTO " + schema.QuoteIdent(schema.PlatformSchema) + "." + schema.QuoteIdent(table) + " (" + strings.Join(names, ", ") + ") SELECT " +
+		SQL: "INSERT INTO " + qualifiedJournal(table) + " (" + strings.Join(names, ", ") + ") SELECT " +
 			strings.Join(values, ", ") + " FROM unnest(" + strings.Join(arrays, ", ") + ") WITH ORDINALITY AS u (" + strings.Join(names, ", ") + ", place) ORDER BY u.place",
 		Args: args.Values(),
 	}

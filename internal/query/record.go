@@ -198,23 +198,31 @@ func (c *Compiler) Insert(a Access, object *schema.Object, id string, values Val
 // a statement names none. Whether a record gets its default is decided before.
 func hasInitial(f *schema.Field) bool { return f.Default != nil && f.Type != schema.TypeAutoNumber }
 
-// beginnings are what the system sets of a new record, but for its id.
-func (c *Compiler) beginnings(columns, places []string, by string, at time.Time, args *expr.Args) (allColumns, allPlaces []string) {
-	for _, set := range []struct {
-		name  string
-		value any
-		cast  schema.Storage
-	}{
+// beginning is what the system sets of a new record, but for its id; an empty text is null.
+func (c *Compiler) beginning(by string, at time.Time) []systemValue {
+	return []systemValue{
 		{schema.FieldCreatedAt, moment(at), schema.StorageTimestamp},
 		{schema.FieldUpdatedAt, moment(at), schema.StorageTimestamp},
-		{schema.FieldCreatedBy, orNull(by), schema.StorageUUID},
-		{schema.FieldUpdatedBy, orNull(by), schema.StorageUUID},
-		{schema.ColumnSchemaRevision, c.schema.Revision, schema.StorageBigInt},
-	} {
-		columns = append(columns, schema.QuoteIdent(set.name))
-		places = append(places, args.Add(set.value)+"::"+string(set.cast))
+		{schema.FieldCreatedBy, by, schema.StorageUUID},
+		{schema.FieldUpdatedBy, by, schema.StorageUUID},
+		{schema.ColumnSchemaRevision, strconv.FormatInt(c.schema.Revision, 10), schema.StorageBigInt},
+		{schema.FieldVersion, "1", schema.StorageInteger},
 	}
-	return append(columns, schema.QuoteIdent(schema.FieldVersion)), append(places, "1")
+}
+
+// systemValue is a value in PostgreSQL's text form that the system sets.
+type systemValue struct {
+	column, text string
+	storage      schema.Storage
+}
+
+// beginnings adds beginning to the columns and places of a statement.
+func (c *Compiler) beginnings(columns, places []string, by string, at time.Time, args *expr.Args) (allColumns, allPlaces []string) {
+	for _, set := range c.beginning(by, at) {
+		columns = append(columns, schema.QuoteIdent(set.column))
+		places = append(places, args.Add(orNull(set.text))+"::"+string(set.storage))
+	}
+	return columns, places
 }
 
 // NewRecord is one of the records that InsertMany makes.

@@ -134,10 +134,15 @@ func filled(names, digests []string) Statement {
 	var args expr.Args
 	return Statement{
 		SQL: "SELECT s.object FROM " + searchState() + " AS s JOIN unnest(" + args.Add(names) + "::text[], " + args.Add(digests) +
-			"::text[]) AS u (object, digest) ON u.object = s.object AND u.digest::integer = s.digest WHERE s.done_at IS NOT NULL",
+			"::text[]) AS u (object, digest) ON u.object = s.object AND u.digest::integer = s.digest WHERE s.done_at IS NOT NULL AND NOT EXISTS (SELECT FROM " +
+			searchState() + " AS n WHERE n.object = " + newOf("s.object") + ")",
 		Args: args.Values(),
 	}
 }
+
+// newOf is the key of the row that says which new records of an object are not in the
+// index yet. No identity holds a slash.
+func newOf(identity string) string { return identity + " || '/new'" }
 
 func searchState() string {
 	return schema.QuoteIdent(schema.PlatformSchema) + "." + schema.QuoteIdent(schema.SearchStateTable)
@@ -274,14 +279,14 @@ func (c *Compiler) DropTokens(o *schema.Object, ids []string) Statement {
 
 // SearchStates are how far the index of each object is filled: a row is the object's
 // identity, the digest, the id of the last record that was read (null when none was,
-// or all were), whether all were read once, and whether that is a while ago. There is
-// no row at all while this schema is not the newest, or some server works with an older
+// or all were), whether all were read once, whether that is a while ago, and whether new
+// records wait, see NewBehind. There is no row at all while this schema is not the newest, or some server works with an older
 // one: it still fills the index as that says.
 func (c *Compiler) SearchStates(again string) Statement {
 	var args expr.Args
 	return Statement{
-		SQL: "SELECT o.object, s.digest, s.reached, s.done_at IS NOT NULL, coalesce(s.done_at < now() - " + args.Add(again) + "::interval, false)" +
-			" FROM unnest(" + args.Add(c.searched()) + "::text[]) WITH ORDINALITY AS o (object, place) LEFT JOIN " + searchState() +
+		SQL: "SELECT o.object, s.digest, s.reached, s.done_at IS NOT NULL, coalesce(s.done_at < now() - " + args.Add(again) + "::interval, false)," +
+			" EXISTS (SELECT FROM " + searchState() + " AS n WHERE n.object = " + newOf("o.object") + ") FROM unnest(" + args.Add(c.searched()) + "::text[]) WITH ORDINALITY AS o (object, place) LEFT JOIN " + searchState() +
 			" AS s ON s.object = o.object WHERE NOT EXISTS (SELECT FROM " + schema.QuoteIdent(schema.PlatformSchema) + "." +
 			schema.QuoteIdent("lease") + " WHERE revision < " + args.Add(c.schema.Revision) + "::bigint AND expires_at > now()) AND NOT EXISTS (SELECT FROM " +
 			schema.QuoteIdent(schema.PlatformSchema) + "." + schema.QuoteIdent("applied_schema") + " WHERE revision > " + args.Add(c.schema.Revision) +
@@ -313,6 +318,36 @@ func (c *Compiler) SearchReached(o *schema.Object, reached string) Statement {
 			" digest = excluded.digest, reached = excluded.reached, done_at = coalesce(excluded.done_at, CASE WHEN s.digest = excluded.digest THEN s.done_at END)",
 		Args: args.Values(),
 	}
+}
+
+// NewBehind says that the records of the object behind the one with that id are new, and
+// are made findable a little later. Who says so and who does so wait for each other.
+func (c *Compiler) NewBehind(o *schema.Object, id string) Statement {
+	var args expr.Args
+	return Statement{
+		SQL: "INSERT INTO " + searchState() + " AS s (object, digest, reached) VALUES (" + newOf(args.Add(o.Identity)+"::text") + ", 0, " + args.Add(id) +
+			"::uuid) ON CONFLICT (object) DO UPDATE SET reached = least(s.reached, excluded.reached)",
+		Args: args.Values(),
+	}
+}
+
+// LockNew is the id behind which the records of the object are new; no row when none are.
+func (c *Compiler) LockNew(o *schema.Object) Statement {
+	var args expr.Args
+	return Statement{
+		SQL:  "SELECT reached FROM " + searchState() + " WHERE object = " + newOf(args.Add(o.Identity)+"::text") + " FOR UPDATE",
+		Args: args.Values(),
+	}
+}
+
+// NewReached says which of the new records was made findable last; an empty one says that all were.
+func (c *Compiler) NewReached(o *schema.Object, reached string) Statement {
+	var args expr.Args
+	sql := "DELETE FROM " + searchState()
+	if reached != "" {
+		sql = "UPDATE " + searchState() + " SET reached = " + args.Add(reached) + "::uuid"
+	}
+	return Statement{SQL: sql + " WHERE object = " + newOf(args.Add(o.Identity)+"::text"), Args: args.Values()}
 }
 
 // SearchSource are the live records that follow the one with that id, or the first ones

@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"io"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
@@ -63,6 +64,54 @@ func (t *transaction) Batch(
 		}
 	}
 	return translate(results.Close())
+}
+
+// Copy puts the rows into their table, all of them or none.
+func (t *transaction) Copy(ctx context.Context, rows query.Copy) error {
+	stream := &copied{rows: rows}
+	_, err := t.tx.Conn().PgConn().CopyFrom(ctx, stream, rows.SQL)
+	if stream.failed != nil {
+		return stream.failed // PostgreSQL only says that the stream broke off
+	}
+	return translate(err)
+}
+
+// copied are rows as a stream; it makes them while it is read.
+type copied struct {
+	rows query.Copy
+	next int
+	// made is what of the rows before next is not read yet, within memory, which is used again.
+	made, memory []byte
+	failed       error
+}
+
+// copiedAtOnce is how many bytes of rows are made before they are read.
+const copiedAtOnce = 64 << 10
+
+// Read gives some of the rows.
+func (c *copied) Read(p []byte) (int, error) {
+	if len(c.made) == 0 {
+		if err := c.make(); err != nil {
+			return 0, err
+		}
+		if len(c.made) == 0 {
+			return 0, io.EOF
+		}
+	}
+	n := copy(p, c.made)
+	c.made = c.made[n:]
+	return n, nil
+}
+
+func (c *copied) make() error {
+	made := c.memory[:0]
+	for ; c.next < c.rows.Rows && len(made) < copiedAtOnce; c.next++ {
+		if made, c.failed = c.rows.Append(made, c.next); c.failed != nil {
+			return c.failed
+		}
+	}
+	c.made, c.memory = made, made
+	return nil
 }
 
 // Savepoint runs f; when f fails, what it did is undone and the transaction goes on.

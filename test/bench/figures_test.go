@@ -157,14 +157,18 @@ func (f *fight) benchFiles(b *testing.B) {
 	worker := startKontor(b, "worker", append([]string{"--listen-system", freeAddress(b)}, f.files(b, f.system)...)...)
 	few, many := max(100, f.rows/100), max(1000, f.rows/10)
 	f.importOnce(b, max(100, few/10)) // connections, caches
+	f.awaitFindable(b)
 	memories := newMemories(f.ours.program, worker)
 	memories.forget()
 	f.importOnce(b, few)
+	f.awaitFindable(b)
 	memories.note()
 	memories.forget()
-	var imported, copied, ratios []float64
+	var imported, found, copied, ratios []float64
 	for range f.rounds {
-		imported = append(imported, float64(many)/f.importOnce(b, many).Seconds())
+		took := f.importOnce(b, many)
+		imported = append(imported, float64(many)/took.Seconds())
+		found = append(found, float64(many)/(took+f.awaitFindable(b)).Seconds())
 		copied = append(copied, float64(many)/f.copyOnce(b, many).Seconds())
 		ratios = append(ratios, imported[len(imported)-1]/copied[len(copied)-1])
 	}
@@ -172,6 +176,7 @@ func (f *fight) benchFiles(b *testing.B) {
 	t := f.newTable(b, "files", "ours", "baseline", "ratio", "aim", "in turn")
 	t.row(fmt.Sprintf("import of %d lines, records/s; COPY", many), number(median(imported)), number(median(copied)), number(median(ratios)),
 		fmt.Sprintf(">= %g", aimOfImport), list(ratios))
+	t.row("and until search finds all of them, records/s", number(median(found)), "", "", "", "")
 	t.row(fmt.Sprintf("memory of the server, MiB at most: %d lines; %d", many, few), memories.cell(0, 1), memories.cell(0, 0), memories.ratio(0), "no growth", "")
 	t.row(fmt.Sprintf("memory of the worker, MiB at most: %d lines; %d", many, few), memories.cell(1, 1), memories.cell(1, 0), memories.ratio(1), "no growth", "")
 	for _, format := range []string{"csv", "xlsx"} {
@@ -275,6 +280,18 @@ func (f *fight) importOnce(b *testing.B, lines int) time.Duration {
 		b.Fatalf("the import made %d of %d records and is %s: %s", job.Report.Created, lines, job.State, job.Error)
 	}
 	return took
+}
+
+// awaitFindable waits until search knows all records, and says how long that takes.
+func (f *fight) awaitFindable(b *testing.B) time.Duration {
+	b.Helper()
+	began := time.Now()
+	must(b, poll(b.Context(), 5*time.Millisecond, func() (bool, error) {
+		var found struct{ Complete bool }
+		f.ours.call(b, "GET", "/api/v1/search?q=anything", nil, http.StatusOK, &found)
+		return found.Complete, nil
+	}))
+	return time.Since(began)
 }
 
 // writeDeals writes new deals as CSV.
