@@ -1,8 +1,6 @@
 package auth
 
 import (
-	"container/list"
-	"sync"
 	"time"
 
 	"golang.org/x/time/rate"
@@ -15,8 +13,8 @@ const (
 	emailEvery   = 12 * time.Second
 	addressBurst = 30
 	addressEvery = 2 * time.Second
-	// maxKeys bounds the memory: over it the key that was used longest ago is forgotten.
-	maxKeys = 20_000
+	// maxAttempts is how many keys are counted at once: it bounds the memory.
+	maxAttempts = 20_000
 )
 
 // attempts counts by key and refuses what comes too fast.
@@ -25,33 +23,17 @@ type attempts struct {
 	burst int
 	every time.Duration
 
-	mu    sync.Mutex
-	keys  map[string]*list.Element
-	order *list.List // of *attempt, the newest in front
-}
-
-type attempt struct {
-	key     string
-	limiter *rate.Limiter
+	limiters *recent[string, *rate.Limiter]
 }
 
 func newAttempts(clock func() time.Time, burst int, every time.Duration) *attempts {
-	return &attempts{clock: clock, burst: burst, every: every, keys: map[string]*list.Element{}, order: list.New()}
+	return &attempts{clock: clock, burst: burst, every: every, limiters: newRecent[string, *rate.Limiter](maxAttempts)}
 }
 
 // take counts an attempt; it returns how long to wait, or 0 when it is allowed.
 func (a *attempts) take(key string) time.Duration {
-	a.mu.Lock()
-	defer a.mu.Unlock()
+	limiter := a.limiters.getOrPut(key, func() *rate.Limiter { return rate.NewLimiter(rate.Every(a.every), a.burst) })
 	now := a.clock()
-	element, ok := a.keys[key]
-	if !ok {
-		element = a.order.PushFront(&attempt{key: key, limiter: rate.NewLimiter(rate.Every(a.every), a.burst)})
-		a.keys[key] = element
-		a.drop()
-	}
-	a.order.MoveToFront(element)
-	limiter := element.Value.(*attempt).limiter //nolint:forcetypeassert // only this type is pushed
 	if limiter.AllowN(now, 1) {
 		return 0
 	}
@@ -61,19 +43,4 @@ func (a *attempts) take(key string) time.Duration {
 }
 
 // forget starts anew for a key.
-func (a *attempts) forget(key string) {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	if element, ok := a.keys[key]; ok {
-		a.order.Remove(element)
-		delete(a.keys, key)
-	}
-}
-
-func (a *attempts) drop() {
-	for len(a.keys) > maxKeys {
-		last := a.order.Back()
-		a.order.Remove(last)
-		delete(a.keys, last.Value.(*attempt).key) //nolint:forcetypeassert // only this type is pushed
-	}
-}
+func (a *attempts) forget(key string) { a.limiters.forget(key) }

@@ -53,6 +53,8 @@ type Gate struct {
 	clock     func() time.Time
 	emails    *attempts
 	addresses *attempts
+	// sessions are those that were looked up lately. They are asked about again each time, see Claim.
+	sessions *recent[sessionKey, schema.Principal]
 	// hashing bounds the passwords that are hashed at once: each takes 32 MiB.
 	hashing *semaphore.Weighted
 }
@@ -63,6 +65,7 @@ func New(clock func() time.Time) *Gate {
 		clock:     clock,
 		emails:    newAttempts(clock, emailBurst, emailEvery),
 		addresses: newAttempts(clock, addressBurst, addressEvery),
+		sessions:  newRecent[sessionKey, schema.Principal](maxRemembered),
 		hashing:   semaphore.NewWeighted(int64(max(2, runtime.GOMAXPROCS(0)))),
 	}
 }
@@ -126,7 +129,7 @@ func (g *Gate) Login(ctx context.Context, store Store, login Login) (Session, er
 // Authenticate is the principal of a session's token, or Unauthenticated.
 func (g *Gate) Authenticate(ctx context.Context, store Store, token string) (schema.Principal, error) {
 	if token == "" {
-		return schema.Principal{}, fault.New(fault.Unauthenticated, "sign in first")
+		return schema.Principal{}, notSignedIn()
 	}
 	principal, found, err := store.Session(ctx, secret.HashToken(token), g.clock())
 	if err != nil {

@@ -7,6 +7,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/kontor-crm/kontor/internal/auth"
 	"github.com/kontor-crm/kontor/internal/crm"
 	"github.com/kontor-crm/kontor/internal/schema"
 	"github.com/kontor-crm/kontor/internal/tenancy"
@@ -15,12 +16,15 @@ import (
 // call is one request at one tenant.
 type call struct {
 	*http.Request
-	id        string
-	client    string
-	tenant    *tenancy.Tenant[Database]
+	id      string
+	client  string
+	tenant  *tenancy.Tenant[Database]
+	options Options
+	body    *body
+
+	// Of who has signed in: who it is, and what runs their statements.
 	principal schema.Principal
-	options   Options
-	body      *body
+	runner    crm.Runner
 }
 
 // answer is what a handler gives back. It is written when the handler is done,
@@ -45,7 +49,7 @@ func (d desk) anybody(h handler) http.Handler {
 
 // reading is a route for signed-in users that changes no records.
 func (d desk) reading(h handler) http.Handler {
-	return d.signedIn(func(ctx context.Context, _ http.ResponseWriter, c *call) (*answer, error) { return c.run(ctx, h) })
+	return d.signedIn(func(ctx context.Context, c *call) (*answer, error) { return c.run(ctx, h) })
 }
 
 // writing is a route for signed-in users that changes records. A body may take
@@ -54,7 +58,7 @@ func (d desk) writing(h handler) http.Handler { return d.writingMany(maxBody, h)
 
 // writingMany is writing for a body of another length.
 func (d desk) writingMany(maxBody int64, h handler) http.Handler {
-	return d.signedIn(func(ctx context.Context, _ http.ResponseWriter, c *call) (*answer, error) {
+	return d.signedIn(func(ctx context.Context, c *call) (*answer, error) {
 		c.body.limit = maxBody
 		if c.ContentLength != 0 {
 			_, _ = c.body.JSON() // the handler is given the same
@@ -66,24 +70,37 @@ func (d desk) writingMany(maxBody int64, h handler) http.Handler {
 	})
 }
 
-// streaming is a route whose request or answer is a file.
-func (d desk) streaming(h func(ctx context.Context, w http.ResponseWriter, c *call) error) http.Handler {
-	return d.signedIn(func(ctx context.Context, w http.ResponseWriter, c *call) (*answer, error) { return nil, h(ctx, w, c) })
+// signedIn is a route for signed-in users. What it answers is given out when the
+// database has said that they still are.
+func (d desk) signedIn(next func(ctx context.Context, c *call) (*answer, error)) http.Handler {
+	return d.serve(func(ctx context.Context, _ http.ResponseWriter, c *call) (*answer, error) {
+		var a *answer
+		database := c.tenant.Database()
+		err := d.options.Gate.As(ctx, database, c.tenant.Key, sessionToken(c.Request), func(ctx context.Context, claim *auth.Claim) error {
+			c.principal, c.runner = claim.Principal, database.Proving(claim)
+			var err error
+			a, err = next(ctx, c)
+			return err
+		})
+		return a, err
+	})
 }
 
-// answering answers a call, or writes the answer itself and returns nil.
-type answering func(ctx context.Context, w http.ResponseWriter, c *call) (*answer, error)
-
-func (d desk) signedIn(next answering) http.Handler {
+// streaming is a route for signed-in users whose request or answer is a file. Who
+// they are is asked first, because it gives out what it has as it goes on.
+func (d desk) streaming(h func(ctx context.Context, w http.ResponseWriter, c *call) error) http.Handler {
 	return d.serve(func(ctx context.Context, w http.ResponseWriter, c *call) (*answer, error) {
 		principal, err := d.options.Gate.Authenticate(ctx, c.tenant.Database(), sessionToken(c.Request))
 		if err != nil {
 			return nil, err
 		}
-		c.principal = principal
-		return next(ctx, w, c)
+		c.principal, c.runner = principal, c.tenant.Database()
+		return nil, h(ctx, w, c)
 	})
 }
+
+// answering answers a call, or writes the answer itself and returns nil.
+type answering func(ctx context.Context, w http.ResponseWriter, c *call) (*answer, error)
 
 // serve finds the tenant and writes the answer, or the problem.
 func (d desk) serve(next answering) http.Handler {
@@ -125,7 +142,7 @@ func (c *call) run(ctx context.Context, h handler) (*answer, error) {
 // records are the tenant's records, as the caller may use them.
 func (c *call) records(model *tenancy.Model, channel string) *crm.Records {
 	return &crm.Records{
-		Compiler: model.Compiler, Runner: c.tenant.Database(), Clock: c.options.Clock, NewID: c.options.NewID,
+		Compiler: model.Compiler, Runner: c.runner, Clock: c.options.Clock, NewID: c.options.NewID,
 		Actor: crm.Actor{Principal: c.principal, Channel: channel, RequestID: c.id, Languages: languages(c.Header.Get("Accept-Language"))},
 	}
 }

@@ -28,7 +28,7 @@ type fileAnswer struct {
 
 // files are the tenant's files, as the caller may see them.
 func (c *call) files() *crm.Files {
-	return &crm.Files{Runner: c.tenant.Database(), Actor: crm.Actor{Principal: c.principal}, Clock: c.options.Clock, NewID: c.options.NewID}
+	return &crm.Files{Runner: c.runner, Actor: crm.Actor{Principal: c.principal}, Clock: c.options.Clock, NewID: c.options.NewID}
 }
 
 // uploadFile takes a file: the body is its bytes, the parameter "name" its name.
@@ -98,7 +98,7 @@ func (c *call) sendFile(ctx context.Context, w http.ResponseWriter, file *crm.Fi
 	}
 	control := http.NewResponseController(w)
 	w.WriteHeader(http.StatusOK)
-	_, err := io.Copy(&patient{w: w, control: control, clock: c.options.Clock}, crm.Content(ctx, c.tenant.Database(), file.ID, 0))
+	_, err := io.Copy(&patient{w: w, control: control, clock: c.options.Clock}, crm.Content(ctx, c.runner, file.ID, 0))
 	if err != nil {
 		notesOf(ctx).failed = err
 		panic(http.ErrAbortHandler)

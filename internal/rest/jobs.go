@@ -66,7 +66,7 @@ func jobAddress(id string) string { return "/api/v1/jobs/" + id }
 
 // jobs are the tenant's jobs, as the caller may see them.
 func (c *call) jobs() *crm.Jobs {
-	return &crm.Jobs{Runner: c.tenant.Database(), Actor: crm.Actor{Principal: c.principal}, Clock: c.options.Clock, NewID: c.options.NewID}
+	return &crm.Jobs{Runner: c.runner, Actor: crm.Actor{Principal: c.principal}, Clock: c.options.Clock, NewID: c.options.NewID}
 }
 
 // newJob answers a job that was made, and wakes a worker for it. Without the word

@@ -124,7 +124,7 @@ func (i *importing) readObject(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	i.content = crm.Content(ctx, i.tenant.Database(), i.file.ID, 0)
+	i.content = crm.Content(ctx, i.runner, i.file.ID, 0)
 	return nil
 }
 

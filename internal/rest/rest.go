@@ -22,6 +22,9 @@ type Database interface {
 	tenancy.Database
 	crm.Runner
 	auth.Store
+	// Proving is a Runner that does nothing for a claim that does not hold: an open
+	// one is proved in the round trip of the first statement.
+	Proving(claim *auth.Claim) crm.Runner
 }
 
 // Tenants leads from the host of a request to its tenant; the caller says when it is done with it.

@@ -27,6 +27,7 @@ const (
 	codeReadOnly     = "25006"
 	codeNoDatabase   = "3D000"
 	codeLockTimeout  = "55P03"
+	codeDivision     = "22012"
 )
 
 // sqlError is an error of PostgreSQL without what may hold the values of a row:

@@ -7,63 +7,75 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
 
+	"github.com/kontor-crm/kontor/internal/auth"
 	"github.com/kontor-crm/kontor/internal/crm"
 	"github.com/kontor-crm/kontor/internal/query"
 )
 
 // runner runs statements; it is a crm.Runner.
-type runner struct{ connections *connections }
+type runner struct {
+	connections *connections
+	// claim is proved before anything else is done.
+	claim *auth.Claim
+}
+
+// Proving is a runner for who claims to be somebody. An open claim is proved in the
+// round trip of the first statement.
+func (d *Database) Proving(claim *auth.Claim) crm.Runner {
+	return &runner{connections: d.runner.connections, claim: claim}
+}
 
 // Query runs one statement outside of a transaction.
 func (r *runner) Query(ctx context.Context, statement query.Statement, each func(row [][]byte) error) error {
 	return r.connections.use(ctx, func(connection *pgxpool.Conn) error {
-		return run(ctx, connection, statement, each)
+		if !r.claim.IsOpen() {
+			return run(ctx, connection, r.claim, statement, each)
+		}
+		t := trip{claim: r.claim, statements: []query.Statement{statement}}
+		return t.send(ctx, connection, func(_ int, row [][]byte) error { return each(row) })
 	})
 }
 
-// InTransaction runs f in a transaction, which is committed when f returns nil.
+// InTransaction runs f in a transaction, which is committed when f returns nil. It
+// begins with the first statement.
 func (r *runner) InTransaction(ctx context.Context, f func(ctx context.Context, tx crm.Tx) error) error {
 	return r.connections.use(ctx, func(connection *pgxpool.Conn) error {
-		var failed error
-		err := pgx.BeginFunc(ctx, connection, func(tx pgx.Tx) error {
-			failed = f(ctx, &transaction{tx})
-			return failed
-		})
-		if failed != nil {
-			return failed
+		t := &transaction{connection: connection, claim: r.claim}
+		defer t.rollback(ctx) // a panic passes here too
+		if err := f(ctx, t); err != nil {
+			return err
 		}
-		return translate(err)
+		return t.commit(ctx)
 	})
 }
 
 // transaction is a crm.Tx.
-type transaction struct{ tx pgx.Tx }
+type transaction struct {
+	connection *pgxpool.Conn
+	claim      *auth.Claim
+	tx         pgx.Tx // nil until the first statement
+}
 
 // Query runs one statement.
 func (t *transaction) Query(ctx context.Context, statement query.Statement, each func(row [][]byte) error) error {
-	return run(ctx, t.tx, statement, each)
+	if t.tx != nil {
+		return run(ctx, t.tx, t.claim, statement, each)
+	}
+	return t.Batch(ctx, []query.Statement{statement}, func(_ int, row [][]byte) error { return each(row) })
 }
 
 // Batch runs statements in order and in one round trip.
 func (t *transaction) Batch(
 	ctx context.Context, statements []query.Statement, each func(statement int, row [][]byte) error,
 ) error {
-	batch := &pgx.Batch{}
-	for _, statement := range statements {
-		batch.Queue(statement.SQL, statement.Args...)
+	if t.tx != nil {
+		next := trip{claim: t.claim, statements: statements}
+		return next.send(ctx, t.tx, each)
 	}
-	results := t.tx.SendBatch(ctx, batch)
-	for i := range statements {
-		rows, err := results.Query()
-		if err == nil {
-			err = read(rows, func(row [][]byte) error { return each(i, row) })
-		}
-		if err != nil {
-			_ = results.Close() // it repeats the error
-			return translate(err)
-		}
-	}
-	return translate(results.Close())
+	first := trip{begins: true, claim: t.claim, statements: statements}
+	err := first.send(ctx, t.connection, each)
+	t.tx = first.tx
+	return err
 }
 
 // Copy puts the rows into their table, all of them or none.
@@ -116,6 +128,11 @@ func (c *copied) make() error {
 
 // Savepoint runs f; when f fails, what it did is undone and the transaction goes on.
 func (t *transaction) Savepoint(ctx context.Context, f func(ctx context.Context) error) error {
+	if t.tx == nil {
+		if err := t.Batch(ctx, nil, nil); err != nil {
+			return err
+		}
+	}
 	inner, err := t.tx.Begin(ctx)
 	if err != nil {
 		return translate(err)
@@ -129,12 +146,30 @@ func (t *transaction) Savepoint(ctx context.Context, f func(ctx context.Context)
 	return translate(inner.Commit(ctx))
 }
 
+func (t *transaction) commit(ctx context.Context) error {
+	if t.tx == nil {
+		return nil
+	}
+	return translate(t.tx.Commit(ctx))
+}
+
+// rollback does nothing after a commit.
+func (t *transaction) rollback(ctx context.Context) {
+	if t.tx != nil {
+		_ = t.tx.Rollback(ctx) // a connection that cannot is closed
+	}
+}
+
 // querier is a connection or a transaction.
 type querier interface {
 	Query(ctx context.Context, sql string, args ...any) (pgx.Rows, error)
 }
 
-func run(ctx context.Context, q querier, statement query.Statement, each func(row [][]byte) error) error {
+// run runs one statement when nothing is left to prove.
+func run(ctx context.Context, q querier, claim *auth.Claim, statement query.Statement, each func(row [][]byte) error) error {
+	if err := claim.Err(); err != nil {
+		return err
+	}
 	rows, err := q.Query(ctx, statement.SQL, statement.Args...)
 	if err != nil {
 		return translate(err)

@@ -37,17 +37,29 @@ func (s *sessions) CreateSession(ctx context.Context, tokenHash []byte, userID s
 	})
 }
 
+// ofSession are the user and the session of a token, $1, that has not ended at the time $2.
+const ofSession = `
+	FROM kontor.session s
+	JOIN kontor.credential c ON c.user_id = s.user_id
+	JOIN crm."user" u ON u.id = c.user_id AND u.deleted_at IS NULL
+	WHERE s.token_hash = $1 AND s.expires_at > $2 AND NOT c.disabled`
+
 // Session is the principal of a session that has not ended.
 func (s *sessions) Session(ctx context.Context, tokenHash []byte, now time.Time) (schema.Principal, bool, error) {
 	var p schema.Principal
 	found, err := s.one(ctx, `
-		SELECT c.user_id::text, u.name, c.email, c.administrator
-		FROM kontor.session s
-		JOIN kontor.credential c ON c.user_id = s.user_id
-		JOIN crm."user" u ON u.id = c.user_id AND u.deleted_at IS NULL
-		WHERE s.token_hash = $1 AND s.expires_at > $2 AND NOT c.disabled`, []any{tokenHash, now},
+		SELECT c.user_id::text, u.name, c.email, c.administrator`+ofSession, []any{tokenHash, now},
 		&p.UserID, &p.Name, &p.Email, &p.Administrator)
 	return p, found, err
+}
+
+// claimHolds fails, with codeDivision, when the session is no longer the principal's:
+// what follows in the same round trip is then not carried out.
+const claimHolds = `SELECT 1 / count(*)` + ofSession + ` AND c.user_id = $3::uuid AND u.name = $4 AND c.email = $5 AND c.administrator = $6`
+
+func claimArguments(claim *auth.Claim) []any {
+	p := claim.Principal
+	return []any{claim.TokenHash, claim.At, p.UserID, p.Name, p.Email, p.Administrator}
 }
 
 // Principal is the one of a user who may sign in.

@@ -110,7 +110,7 @@ func (o *Opener) Open(ctx context.Context, connection secret.Connection) (*Datab
 		pool: pool, own: semaphore.NewWeighted(int64(o.options.TenantConnections)), inUse: o.server(connection),
 	}
 	return &Database{
-		runner: &runner{connections}, sessions: &sessions{connections}, revisions: &revisions{connections}, pool: pool,
+		runner: &runner{connections: connections}, sessions: &sessions{connections}, revisions: &revisions{connections}, pool: pool,
 	}, nil
 }
 
