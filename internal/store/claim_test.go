@@ -84,8 +84,8 @@ func TestATransactionProvesTheClaimBeforeAllElse(t *testing.T) {
 				t.Errorf("%s: %s leaves the claim open: %t, %v", mode, name, claim.IsOpen(), claim.Err())
 			}
 		}
-		if got := notes(t, d); got != "3" {
-			t.Errorf("%s: %s notes were written, want 3", mode, got)
+		if got := notes(t, d); got != "4" {
+			t.Errorf("%s: %s notes were written, want 4", mode, got)
 		}
 	}
 }
@@ -100,6 +100,9 @@ var firsts = map[string]func(ctx context.Context, tx crm.Tx, each func(row [][]b
 	},
 	"a savepoint": func(ctx context.Context, tx crm.Tx, each func(row [][]byte) error) error {
 		return tx.Savepoint(ctx, func(ctx context.Context) error { return tx.Query(ctx, writeNote, each) })
+	},
+	"a copy": func(ctx context.Context, tx crm.Tx, _ func(row [][]byte) error) error {
+		return tx.Copy(ctx, query.Copy{SQL: `COPY note FROM STDIN`, Rows: 1, Append: func(dst []byte, _ int) ([]byte, error) { return append(dst, "x\n"...), nil }})
 	},
 }
 

@@ -80,6 +80,9 @@ func (t *transaction) Batch(
 
 // Copy puts the rows into their table, all of them or none.
 func (t *transaction) Copy(ctx context.Context, rows query.Copy) error {
+	if err := t.begin(ctx); err != nil {
+		return err
+	}
 	stream := &copied{rows: rows}
 	_, err := t.tx.Conn().PgConn().CopyFrom(ctx, stream, rows.SQL)
 	if stream.failed != nil {
@@ -128,10 +131,8 @@ func (c *copied) make() error {
 
 // Savepoint runs f; when f fails, what it did is undone and the transaction goes on.
 func (t *transaction) Savepoint(ctx context.Context, f func(ctx context.Context) error) error {
-	if t.tx == nil {
-		if err := t.Batch(ctx, nil, nil); err != nil {
-			return err
-		}
+	if err := t.begin(ctx); err != nil {
+		return err
 	}
 	inner, err := t.tx.Begin(ctx)
 	if err != nil {
@@ -144,6 +145,14 @@ func (t *transaction) Savepoint(ctx context.Context, f func(ctx context.Context)
 		return err
 	}
 	return translate(inner.Commit(ctx))
+}
+
+// begin begins the transaction where no statement has.
+func (t *transaction) begin(ctx context.Context) error {
+	if t.tx == nil {
+		return t.Batch(ctx, nil, nil)
+	}
+	return t.claim.Err()
 }
 
 func (t *transaction) commit(ctx context.Context) error {
