@@ -98,7 +98,7 @@ func TestAWrongComputedFieldIsToldWhere(t *testing.T) {
 	}
 }
 
-func TestCirclesAcrossObjectsAreRefused(t *testing.T) {
+func TestF79CirclesAcrossObjectsAreRefused(t *testing.T) {
 	t.Parallel()
 	result := Compile(read(t, fleets+
 		field("worth", `object: customer, type: rollup, rollup: {inverse: fleets, function: sum, field: part}`)+

@@ -99,7 +99,7 @@ func openFlaky(around func(ctx context.Context, run func(context.Context) error)
 
 var errGone = fault.New(fault.Unavailable, "the connection is gone")
 
-func TestAnImportGoesOnAfterEveryBreakAndDoublesAndLosesNoLine(t *testing.T) {
+func TestF107AnImportGoesOnAfterEveryBreakAndDoublesAndLosesNoLine(t *testing.T) {
 	t.Parallel()
 	o := newOrganisation(t)
 	const lines = 8000

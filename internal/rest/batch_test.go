@@ -83,7 +83,7 @@ func (u *user) atomic(operations ...op) *reply {
 	return u.send("POST", "/api/v1/records/product/batch", map[string]any{"atomic": true, "operations": operations})
 }
 
-func TestABatchDoesEachOperationForItself(t *testing.T) {
+func TestF105ABatchDoesEachOperationForItself(t *testing.T) {
 	t.Parallel()
 	o := newOrganisation(t)
 	u := o.signedIn(t)
@@ -140,7 +140,7 @@ func TestABatchDoesEachOperationForItself(t *testing.T) {
 	}
 }
 
-func TestAnAtomicBatchIsDoneAsAWholeOrNotAtAll(t *testing.T) {
+func TestF105AnAtomicBatchIsDoneAsAWholeOrNotAtAll(t *testing.T) {
 	t.Parallel()
 	o := newOrganisation(t)
 	u := o.signedIn(t)

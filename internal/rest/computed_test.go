@@ -36,7 +36,7 @@ func computing(s *schema.Schema) {
 	}
 }
 
-func TestComputedFieldsAreRightAfterEveryWrite(t *testing.T) {
+func TestF79ComputedFieldsAreRightAfterEveryWrite(t *testing.T) {
 	t.Parallel()
 	u := newOrganisation(t, computing).signedIn(t)
 	customer := u.create("customer", map[string]any{"name": "上海"})
@@ -77,7 +77,7 @@ func TestComputedFieldsAreRightAfterEveryWrite(t *testing.T) {
 	is("1000 2 2026-03-01 上海 (company) 1")
 }
 
-func TestRollupsAreRightUnderConcurrentWriters(t *testing.T) {
+func TestF80RollupsAreRightUnderConcurrentWriters(t *testing.T) {
 	t.Parallel()
 	o := newOrganisation(t, computing)
 	u := o.signedIn(t)

@@ -177,7 +177,7 @@ func TestTheSystemPortTellsHealthReadinessAndMetrics(t *testing.T) {
 	}
 }
 
-func TestTheSchemaSpeaksTheLanguageAskedFor(t *testing.T) {
+func TestF85TheSchemaSpeaksTheLanguageAskedFor(t *testing.T) {
 	t.Parallel()
 	u := newOrganisation(t).signedIn(t)
 	label := func(language string) string {

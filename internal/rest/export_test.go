@@ -255,7 +255,7 @@ func TestAWorkbookHoldsTypedValues(t *testing.T) {
 	}
 }
 
-func TestAnExportInTheBackgroundWritesTheFileThatAStreamedOneSends(t *testing.T) {
+func TestF108AnExportInTheBackgroundWritesTheFileThatAStreamedOneSends(t *testing.T) {
 	t.Parallel()
 	o := newOrganisation(t)
 	u := o.signedIn(t)

@@ -14,7 +14,7 @@ import (
 
 func sap(id string) op { return op{"system": "sap-erp", "id": id} }
 
-func TestARecordIsFoundByWhatAnotherSystemCallsIt(t *testing.T) {
+func TestF105ARecordIsFoundByWhatAnotherSystemCallsIt(t *testing.T) {
 	t.Parallel()
 	o := newOrganisation(t)
 	u := o.signedIn(t)

@@ -165,7 +165,7 @@ var dealMapping = mappingOf("opportunity", "deal_id", fields{
 
 const dealHeader = "id,product,account,stage,closed,value\n"
 
-func TestAFileIsImportedAndImportedAgain(t *testing.T) {
+func TestF107AFileIsImportedAndImportedAgain(t *testing.T) {
 	t.Parallel()
 	o := newOrganisation(t)
 	u := o.signedIn(t)
@@ -195,7 +195,7 @@ func TestAFileIsImportedAndImportedAgain(t *testing.T) {
 	}
 }
 
-func TestABadLineFailsAloneAndSaysWhy(t *testing.T) {
+func TestF107ABadLineFailsAloneAndSaysWhy(t *testing.T) {
 	t.Parallel()
 	u := newOrganisation(t).signedIn(t)
 	u.create("product", map[string]any{"name": "GTX Pro"})
@@ -322,7 +322,7 @@ func TestAFileMayBeginWithAMarkAndUseAnotherDelimiter(t *testing.T) {
 	}
 }
 
-func TestADryRunDecidesEverythingAndWritesNothing(t *testing.T) {
+func TestF107ADryRunDecidesEverythingAndWritesNothing(t *testing.T) {
 	t.Parallel()
 	o := newOrganisation(t)
 	u := o.signedIn(t)
@@ -348,7 +348,7 @@ func TestADryRunDecidesEverythingAndWritesNothing(t *testing.T) {
 	u.imports("product", mapping, file).is(t, crm.Report{Created: 1, Updated: 1, Unchanged: 1, Failed: 1})
 }
 
-func TestAnImportIsUndoneButForWhatWasChangedSince(t *testing.T) {
+func TestF107AnImportIsUndoneButForWhatWasChangedSince(t *testing.T) {
 	t.Parallel()
 	o := newOrganisation(t)
 	u := o.signedIn(t)

@@ -11,7 +11,7 @@ import (
 	"github.com/kontor-crm/kontor/internal/schema"
 )
 
-func TestTheOpenAPIDescribesTheTenantsOwnObjects(t *testing.T) {
+func TestF104TheOpenAPIDescribesTheTenantsOwnObjects(t *testing.T) {
 	t.Parallel()
 	o := newOrganisation(t, func(s *schema.Schema) {
 		fleet := object("fleet", field("name", schema.TypeText, required), relation("owner_customer", "customer"))

@@ -8,7 +8,7 @@ import (
 	"testing"
 )
 
-func TestARecordIsMadeReadChangedAndDeleted(t *testing.T) {
+func TestF103ARecordIsMadeReadChangedAndDeleted(t *testing.T) {
 	t.Parallel()
 	o := newOrganisation(t)
 	u := o.signedIn(t)
@@ -97,7 +97,7 @@ func TestAChangeThatChangesNothingWritesNothing(t *testing.T) {
 	}
 }
 
-func TestAStaleWriteIsRefused(t *testing.T) {
+func TestF110AStaleWriteIsRefused(t *testing.T) {
 	t.Parallel()
 	u := newOrganisation(t).signedIn(t)
 	id := u.create("customer", map[string]any{"name": "One"})
@@ -112,7 +112,7 @@ func TestAStaleWriteIsRefused(t *testing.T) {
 	}
 }
 
-func TestAllThatIsWrongWithABodyIsToldAtOnce(t *testing.T) {
+func TestF103AllThatIsWrongWithABodyIsToldAtOnce(t *testing.T) {
 	t.Parallel()
 	u := newOrganisation(t).signedIn(t)
 	r := u.send("POST", "/api/v1/records/opportunity", map[string]any{
@@ -157,7 +157,7 @@ func TestTheCurrencyIsTheOrganisationsUnlessGiven(t *testing.T) {
 	u.send("POST", "/api/v1/records/opportunity", map[string]any{"name": "A", "currency": "dollars"}).is(http.StatusUnprocessableEntity).names("currency", "ISO 4217")
 }
 
-func TestAListIsFilteredSortedCountedAndPaged(t *testing.T) {
+func TestF103AListIsFilteredSortedCountedAndPaged(t *testing.T) {
 	t.Parallel()
 	u := newOrganisation(t).signedIn(t)
 	customer := u.create("customer", map[string]any{"name": "Acme"})

@@ -47,7 +47,7 @@ func (u *user) finds(q string, want ...string) {
 	}
 }
 
-func TestSearchFindsOverAllObjectsWhatWasJustWritten(t *testing.T) {
+func TestF109SearchFindsOverAllObjectsWhatWasJustWritten(t *testing.T) {
 	t.Parallel()
 	u := newOrganisation(t, reachable).signedIn(t)
 	u.create("customer", map[string]any{"name": "中国银行", "phone": "+86 (10) 6659-6688"})

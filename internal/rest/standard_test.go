@@ -32,7 +32,7 @@ func withModules(applied *schema.Schema, modules ...string) *schema.Schema {
 	return compile.Compile(compile.Input{Tenant: tenant, Applied: applied}).Schema
 }
 
-func TestModulesAreTurnedOnAndOffWithoutLosingRecords(t *testing.T) {
+func TestF87ModulesAreTurnedOnAndOffWithoutLosingRecords(t *testing.T) {
 	t.Parallel()
 	o := standardTenant(t)
 	u := o.signedIn(t)
