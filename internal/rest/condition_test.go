@@ -85,7 +85,7 @@ func TestADefaultIsComputedFromTheOtherValues(t *testing.T) {
 	}
 }
 
-func TestTheSchemaTellsWhatDependsOnWhat(t *testing.T) {
+func TestF83TheSchemaTellsWhatDependsOnWhat(t *testing.T) {
 	t.Parallel()
 	u := newOrganisation(t, withConditions, withRules).signedIn(t)
 	var answer struct {

@@ -16,10 +16,10 @@ import (
 	"github.com/kontor-crm/kontor/internal/schema"
 )
 
-// declared is a tenant of the standard model with what the documents declare, as a user writes them.
+// declared is a tenant of the standard model, sales included, with what the documents declare, as a user writes them.
 func declared(t *testing.T, documents string) *organisation {
 	t.Helper()
-	return newOrganisationOf(t, compile.Standard(nil), compiled(t, nil, documents))
+	return newOrganisationOf(t, compile.Standard([]string{string(crmv1.ModuleSales)}), compiled(t, nil, documents))
 }
 
 // compiled is the model of a tenant with those documents, over what it has by now.
@@ -38,7 +38,7 @@ func compiled(t *testing.T, applied *schema.Schema, documents string) *schema.Sc
 func resources(t *testing.T, applied *schema.Schema, documents string) compile.Input {
 	t.Helper()
 	in := compile.Input{Applied: applied, Tenant: &crmv1.Tenant{
-		ObjectMeta: metav1.ObjectMeta{Name: "acme"}, Spec: crmv1.TenantSpec{Currency: "EUR", Country: "DE"},
+		ObjectMeta: metav1.ObjectMeta{Name: "acme"}, Spec: crmv1.TenantSpec{Currency: "EUR", Country: "DE", Modules: []crmv1.Module{crmv1.ModuleSales}},
 	}}
 	for document := range strings.SplitSeq(documents, "\n---\n") {
 		var meta metav1.TypeMeta

@@ -17,7 +17,7 @@ func withNotes(s *schema.Schema) {
 		field("about", schema.TypeRelation, custom, func(f *schema.Field) { f.Targets = []string{"customer", "product"} })))
 }
 
-func TestARelationMayPointToRecordsOfSeveralObjects(t *testing.T) {
+func TestF81ARelationMayPointToRecordsOfSeveralObjects(t *testing.T) {
 	t.Parallel()
 	o := newOrganisation(t, withNotes)
 	u := o.signedIn(t)
