@@ -83,42 +83,90 @@ func (r *Records) Search(ctx context.Context, request query.SearchRequest) (*Fou
 	if err != nil {
 		return nil, err
 	}
-	statements := []query.Statement{s.Settings, s.Filled}
-	for _, c := range s.Candidates {
-		statements = append(statements, c.Statement)
-	}
-	filled := 0
-	hits := map[string]Hit{} // by object and id: a record may be found in several ways
+	found := &finding{search: s, hits: map[string]Hit{}}
 	err = r.Runner.InTransaction(ctx, func(ctx context.Context, tx Tx) error {
-		return tx.Batch(ctx, statements, func(i int, row [][]byte) error {
-			switch i {
-			case 0:
-			case 1:
-				filled++
-			default:
-				c := s.Candidates[i-2]
-				key := targetKey(c.Object.Identity, string(row[0]))
-				if _, known := hits[key]; known {
-					return nil
-				}
-				if hit, ok := hitOf(s.Query, c, row); ok {
-					hits[key] = hit
-				}
-			}
-			return nil
-		})
+		inhabited, err := found.begin(ctx, tx)
+		if err != nil {
+			return err
+		}
+		deeper, err := found.judge(ctx, tx, s.Candidates(inhabited))
+		if err != nil || len(deeper) == 0 {
+			return err
+		}
+		_, err = found.judge(ctx, tx, deeper)
+		return err
 	})
 	if err != nil {
 		return nil, err
 	}
-	found := &Found{Hits: make([]Hit, 0, len(hits)), Complete: filled == s.Searched}
-	for _, hit := range hits {
-		found.Hits = append(found.Hits, hit)
+	return &Found{Hits: found.best(), Complete: found.filled == s.Searched}, nil
+}
+
+// finding is a search that runs.
+type finding struct {
+	search *query.Search
+	filled int
+	hits   map[string]Hit // by object and id: a record may be found in several ways
+}
+
+// begin reads how far the index is filled, and which objects there is anything of.
+func (f *finding) begin(ctx context.Context, tx Tx) (inhabited []string, err error) {
+	statements := []query.Statement{f.search.Settings, f.search.Filled, f.search.Inhabited}
+	err = tx.Batch(ctx, statements, func(i int, row [][]byte) error {
+		switch i {
+		case 1:
+			f.filled++
+		case 2:
+			inhabited = append(inhabited, string(row[0]))
+		}
+		return nil
+	})
+	return inhabited, err
+}
+
+// judge holds candidates against what is looked for. It returns where to look deeper:
+// where many candidates are there and few of them are hits, others may be.
+func (f *finding) judge(ctx context.Context, tx Tx, candidates []query.Candidates) (deeper []query.Candidates, err error) {
+	if len(candidates) == 0 {
+		return nil, nil
+	}
+	statements := make([]query.Statement, 0, len(candidates))
+	for _, c := range candidates {
+		statements = append(statements, c.Statement)
+	}
+	read, fitting := make([]int, len(candidates)), make([]int, len(candidates))
+	err = tx.Batch(ctx, statements, func(i int, row [][]byte) error {
+		read[i]++
+		key := targetKey(candidates[i].Object.Identity, string(row[0]))
+		_, known := f.hits[key]
+		if !known {
+			var hit Hit
+			if hit, known = hitOf(f.search.Query, candidates[i], row); known {
+				f.hits[key] = hit
+			}
+		}
+		if known {
+			fitting[i]++
+		}
+		return nil
+	})
+	for i, c := range candidates {
+		if c.Most > 0 && read[i] >= c.Most && fitting[i] < f.search.Limit {
+			deeper = append(deeper, f.search.Deeper(c))
+		}
+	}
+	return deeper, err
+}
+
+// best are the best hits, the best first.
+func (f *finding) best() []Hit {
+	hits := make([]Hit, 0, len(f.hits))
+	for _, hit := range f.hits {
+		hits = append(hits, hit)
 	}
 	// Ids grow with time, so that the newest come first among equals.
-	slices.SortFunc(found.Hits, func(a, b Hit) int { return cmp.Or(cmp.Compare(a.rank, b.rank), strings.Compare(b.ID, a.ID)) })
-	found.Hits = found.Hits[:min(len(found.Hits), s.Limit)]
-	return found, nil
+	slices.SortFunc(hits, func(a, b Hit) int { return cmp.Or(cmp.Compare(a.rank, b.rank), strings.Compare(b.ID, a.ID)) })
+	return hits[:min(len(hits), f.search.Limit)]
 }
 
 // hitOf holds a candidate against what is looked for.

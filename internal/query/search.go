@@ -36,7 +36,8 @@ type SearchRequest struct {
 	Limit int
 }
 
-// Search is a compiled SearchRequest. Its statements run in one transaction and in their order.
+// Search is a compiled SearchRequest. Its statements run in one transaction: Settings,
+// Filled and Inhabited in this order, then those of Candidates.
 type Search struct {
 	// Query is what is looked for; what the statements give has to be held against it.
 	Query *search.Query
@@ -47,16 +48,26 @@ type Search struct {
 	Filled Statement
 	// Searched is how many rows Filled gives when that is so for all.
 	Searched int
-	// Candidates give records that may fit, some more than once.
-	Candidates []Candidates
+	// Inhabited gives the identity of each of the objects that have records at all. Most
+	// objects of most tenants have none, and need not be searched.
+	Inhabited Statement
+
+	access  Access
+	objects []*schema.Object
 }
 
-// Candidates are records of one object that may be what is looked for. A row is the
-// id, the number, the title (null when it may not be seen), then the values of the fields.
+// Candidates are records of one object that may be what is looked for, found in one way.
+// A row is the id, the number, the title (null when it may not be seen), then the values
+// of the fields.
 type Candidates struct {
 	Statement Statement
 	Object    *schema.Object
 	Fields    []*schema.Field
+	// Most is the number of rows from which on there may be more that the statement leaves
+	// out; 0: there are none.
+	Most int
+
+	way search.Way
 }
 
 // Search compiles a search. It fails with fault.Malformed at q, objects or limit, and
@@ -66,26 +77,44 @@ func (c *Compiler) Search(a Access, r SearchRequest) (*Search, error) {
 	if err != nil {
 		return nil, malformed("q", "%s", err)
 	}
-	s := &Search{Query: q, Limit: r.Limit, Settings: searchSettings()}
+	s := &Search{Query: q, Limit: r.Limit, Settings: searchSettings(), access: a}
 	switch {
 	case r.Limit == 0:
 		s.Limit = DefaultSearchLimit
 	case r.Limit < 0 || r.Limit > MaxSearchLimit:
 		return nil, malformed("limit", "must be from 1 to %d", MaxSearchLimit)
 	}
-	objects, err := c.searchedObjects(a, r.Objects)
+	s.objects, err = c.searchedObjects(a, r.Objects)
 	if err != nil {
 		return nil, err
 	}
 	var names, digests []string
-	for _, o := range objects {
+	for _, o := range s.objects {
 		if o.IsSearched() {
 			names, digests = append(names, o.Identity), append(digests, strconv.Itoa(int(search.Digest(o))))
 		}
-		s.Candidates = append(s.Candidates, candidates(a, o, q, max(2*s.Limit, minCandidates))...)
 	}
-	s.Searched, s.Filled = len(names), filled(names, digests)
+	s.Searched, s.Filled, s.Inhabited = len(names), filled(names, digests), inhabited(s.objects)
 	return s, nil
+}
+
+// Candidates are the statements that find records of the objects with those identities,
+// some records more than once.
+func (s *Search) Candidates(inhabited []string) []Candidates {
+	var found []Candidates
+	for _, o := range s.objects {
+		if slices.Contains(inhabited, o.Identity) {
+			found = append(found, candidates(s.access, o, s.Query, max(2*s.Limit, minCandidates))...)
+		}
+	}
+	return found
+}
+
+// Deeper finds more of the candidates, as many as are ever looked at: for when too few
+// of the first are what is looked for, such as 811 and 111 that stand in many phone
+// numbers, and 8111111 in few.
+func (s *Search) Deeper(c Candidates) Candidates {
+	return candidatesOf(s.access, c.Object, c.Fields, c.way, maxUnordered)
 }
 
 func (c *Compiler) searchedObjects(a Access, names []string) ([]*schema.Object, error) {
@@ -148,6 +177,18 @@ func searchState() string {
 	return schema.QuoteIdent(schema.PlatformSchema) + "." + schema.QuoteIdent(schema.SearchStateTable)
 }
 
+// inhabited are the objects that have records.
+func inhabited(objects []*schema.Object) Statement {
+	asked := make([]string, 0, len(objects))
+	for _, o := range objects {
+		asked = append(asked, "SELECT "+schema.QuoteLiteral(o.Identity)+" WHERE EXISTS (SELECT FROM "+o.QualifiedTable()+")")
+	}
+	if len(asked) == 0 {
+		return Statement{SQL: "SELECT NULL::text WHERE false"}
+	}
+	return Statement{SQL: strings.Join(asked, " UNION ALL ")}
+}
+
 // candidates are the statements for one object, one for each way to find its records.
 func candidates(a Access, o *schema.Object, q *search.Query, most int) []Candidates {
 	fields := slices.DeleteFunc(o.SearchFields(), func(f *schema.Field) bool { return !a.maySee(o, f) })
@@ -164,11 +205,15 @@ func candidates(a Access, o *schema.Object, q *search.Query, most int) []Candida
 		found = append(found, Candidates{Object: o, Fields: fields, Statement: candidateRows(a, o, fields, "", byNumber, &args)})
 	}
 	for _, way := range ways {
-		var args expr.Args
-		with, ids := candidateIDs(o, way, most, &args)
-		found = append(found, Candidates{Object: o, Fields: fields, Statement: candidateRows(a, o, fields, with, ids, &args)})
+		found = append(found, candidatesOf(a, o, fields, way, most))
 	}
 	return found
+}
+
+func candidatesOf(a Access, o *schema.Object, fields []*schema.Field, way search.Way, most int) Candidates {
+	var args expr.Args
+	with, ids := candidateIDs(o, way, most, &args)
+	return Candidates{Object: o, Fields: fields, Most: most, way: way, Statement: candidateRows(a, o, fields, with, ids, &args)}
 }
 
 // candidateRows are the values of the live records with those ids.
@@ -192,48 +237,88 @@ func candidateRows(a Access, o *schema.Object, fields []*schema.Field, with, ids
 // candidateIDs finds a bounded number of records that have all the tokens. However many
 // have them, no step reads more than what some thousand records take:
 //
+//	newest   any values, among the newest records
+//	every    and, where those are few, among all
+//
+// When every holds all there are, the best of it are enough. The words are frequent
+// when it does not, and the titles are asked for on their own:
+//
 //	whole    titles of the same length that begin so: what is looked for itself
 //	begins   titles that begin so, among the newest records
 //	earlier  and, where those are few, among all
-//	newest   any values, among the newest records
-//	others   and, where all of these are few, among all
 //
-// When words are so frequent that the newest records hold enough, the others are not
-// asked; when they are rare, the index is quick.
+// So rare words ask the index twice, of which the first is quick, and frequent ones
+// never for all that have them.
 func candidateIDs(o *schema.Object, way search.Way, most int, args *expr.Args) (with, ids string) {
+	s := candidateSteps{table: o.QualifiedSearchTable(), limit: " LIMIT " + strconv.Itoa(most)}
 	number, _ := o.Field(schema.FieldNumber)
-	var steps, names []string
-	limit := " LIMIT " + strconv.Itoa(most)
-	step := func(name, query string) {
-		steps = append(steps, name+" AS MATERIALIZED ("+query+")")
-		names = append(names, name)
-	}
-	found := func(names []string) string {
-		return "SELECT id FROM " + strings.Join(names, " UNION SELECT id FROM ")
-	}
-	from := "SELECT t.id, t.number FROM " + o.QualifiedSearchTable() + " AS t WHERE t.tokens @> "
-	newest := " AND t.tokens && (SELECT blocks FROM top) ORDER BY t.number DESC" + limit
-	// all asks the whole index unless enough is found already.
-	all := func(tokens string) string {
-		return "SELECT a.id, a.number FROM (" + from + tokens + " AND (SELECT count(*) FROM (" + found(names) + ") AS f) < " + strconv.Itoa(most) +
-			" LIMIT " + strconv.Itoa(maxUnordered) + ") AS a ORDER BY a.number DESC" + limit
-	}
 	blocks := make([]string, 0, newestBlocks)
 	for n := range newestBlocks {
 		blocks = append(blocks, schema.QuoteLiteral(search.SignBlock)+" || (max("+column(record, number)+") >> "+strconv.Itoa(search.BlockBits)+") - "+strconv.Itoa(n))
 	}
-	steps = append(steps, "top AS MATERIALIZED (SELECT ARRAY["+strings.Join(blocks, ", ")+"] AS blocks FROM "+o.QualifiedTable()+" AS "+record+")")
-	tokens := args.Add(way.Tokens) + "::text[]"
-	if way.Title != "" {
-		begins := args.Add(append(slices.Clip(way.Tokens), way.Title)) + "::text[]"
-		whole := args.Add(append(slices.Clip(way.Tokens), way.Title, way.Length)) + "::text[]"
-		step("whole", from+whole+limit)
-		step("begins", from+begins+newest)
-		step("earlier", all(begins))
+	s.step("top", "SELECT ARRAY["+strings.Join(blocks, ", ")+"] AS blocks FROM "+o.QualifiedTable()+" AS "+record)
+
+	tokens := s.having(way, args)
+	s.step("newest", s.newest(tokens))
+	few := "(SELECT count(*) FROM newest) < " + strconv.Itoa(most)
+	s.step("every", "SELECT t.id, t.number, "+titleFits(way, args)+" FROM "+s.table+" AS t WHERE "+tokens+" AND "+few+" LIMIT "+strconv.Itoa(maxUnordered))
+	ids = "SELECT id FROM newest UNION " + s.best("every", "number DESC")
+	if way.Title == "" {
+		return s.with(), ids
 	}
-	step("newest", from+tokens+newest)
-	step("others", all(tokens))
-	return "WITH " + strings.Join(steps, ", ") + " ", found(names)
+	frequent := "((SELECT count(*) FROM newest) >= " + strconv.Itoa(most) + " OR (SELECT count(*) FROM every) >= " + strconv.Itoa(maxUnordered) + ")"
+	begins, whole := way, way
+	begins.Marks = append(slices.Clip(way.Marks), way.Title)
+	whole.Marks = append(slices.Clip(begins.Marks), way.Length)
+	s.step("whole", "SELECT t.id, t.number FROM "+s.table+" AS t WHERE "+s.having(whole, args)+" AND "+frequent+s.limit)
+	inTitle := s.having(begins, args)
+	s.step("begins", s.newest(inTitle+" AND "+frequent))
+	s.step("earlier", "SELECT id FROM (SELECT t.id, t.number FROM "+s.table+" AS t WHERE "+inTitle+" AND "+frequent+
+		" AND (SELECT count(*) FROM (SELECT id FROM whole UNION SELECT id FROM begins) AS f) < "+strconv.Itoa(most)+
+		" LIMIT "+strconv.Itoa(maxUnordered)+") AS a ORDER BY number DESC"+s.limit)
+	return s.with(), ids + " UNION " + s.best("every", "is_whole DESC NULLS LAST, number DESC") + " UNION " + s.best("every", "is_begun DESC NULLS LAST, number DESC") +
+		" UNION SELECT id FROM whole UNION SELECT id FROM begins UNION SELECT id FROM earlier"
+}
+
+// candidateSteps are the parts of the statement that finds candidates.
+type candidateSteps struct {
+	table, limit string
+	steps        []string
+}
+
+func (s *candidateSteps) step(name, query string) {
+	s.steps = append(s.steps, name+" AS MATERIALIZED ("+query+")")
+}
+
+func (s *candidateSteps) with() string { return "WITH " + strings.Join(s.steps, ", ") + " " }
+
+// having is the condition that a record t has all the tokens. The index compares the
+// lists of the marks first, and looks the others up for what those have in common.
+func (s *candidateSteps) having(way search.Way, args *expr.Args) string {
+	condition := "t.tokens @> " + args.Add(way.Marks) + "::text[]"
+	if rest := way.Rest(); len(rest) > 0 {
+		condition += " AND t.tokens @> " + args.Add(rest) + "::text[]"
+	}
+	return condition
+}
+
+// newest are those of the newest records for which the condition holds.
+func (s *candidateSteps) newest(condition string) string {
+	return "SELECT t.id, t.number FROM " + s.table + " AS t WHERE " + condition + " AND t.tokens && (SELECT blocks FROM top) ORDER BY t.number DESC" + s.limit
+}
+
+func (s *candidateSteps) best(step, order string) string {
+	return "(SELECT id FROM " + step + " ORDER BY " + order + s.limit + ")"
+}
+
+// titleFits says of a record t whether its title begins as what is looked for, and
+// whether it has the same length too: those two tokens are the first of a record.
+func titleFits(way search.Way, args *expr.Args) string {
+	if way.Title == "" {
+		return "false AS is_begun, false AS is_whole"
+	}
+	begun := "t.tokens[1] = " + args.Add(way.Title) + "::text"
+	return begun + " AS is_begun, " + begun + " AND t.tokens[2] = " + args.Add(way.Length) + "::text AS is_whole"
 }
 
 // Findable is what one record is found by.

@@ -113,6 +113,36 @@ func TestSearchFindsRecordsByTheirNumber(t *testing.T) {
 	}
 }
 
+func TestSearchFindsWhatManyOthersHaveInPieces(t *testing.T) {
+	t.Parallel()
+	u := newOrganisation(t, reachable).signedIn(t)
+	u.create("customer", map[string]any{"name": "The one", "phone": "+49 30 8111111"})
+	var others []op
+	for n := range 100 {
+		// 811 and 111 stand in each of them, but not 8111111.
+		others = append(others, op{"op": "create", "fields": map[string]any{"name": fmt.Sprintf("Other %d", n), "phone": fmt.Sprintf("+49 30 811%02d0111", n)}})
+	}
+	u.batch("customer", others...)
+	u.finds("8111111", "The one")
+}
+
+func TestSearchPutsARareTitleFirstAmongManyOthers(t *testing.T) {
+	t.Parallel()
+	u := newOrganisation(t, reachable).signedIn(t)
+	u.create("customer", map[string]any{"name": "Falcon"})
+	u.create("customer", map[string]any{"name": "Falcon Hardware"})
+	var others []op
+	for n := range 100 {
+		others = append(others, op{"op": "create", "fields": map[string]any{"name": fmt.Sprintf("Customer %d of Falcon", n)}})
+	}
+	u.batch("customer", others...)
+	for _, limit := range []string{"2", "20", "100"} {
+		if got := u.search("falcon", "&limit="+limit)[:2]; !slices.Equal(got, []string{"Falcon", "Falcon Hardware"}) {
+			t.Errorf("of %s the first are %q", limit, got)
+		}
+	}
+}
+
 func TestSearchForgetsWhatIsNoMore(t *testing.T) {
 	t.Parallel()
 	u := newOrganisation(t, reachable).signedIn(t)

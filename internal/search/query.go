@@ -88,6 +88,9 @@ func (q *Query) Number() int64 { return q.number }
 // them has still to be matched.
 type Way struct {
 	Tokens []string
+	// Marks are one of the tokens of each word. An index that begins with these has few
+	// lists to compare: those of one word's tokens are nearly the same.
+	Marks []string
 	// Title is the token of titles that begin with what is looked for, empty where there is none.
 	Title string
 	// Length is the token of titles of the same length.
@@ -96,7 +99,7 @@ type Way struct {
 
 // Ways are the ways to find records: as it is typed, then as pinyin, then as a phone number.
 func (q *Query) Ways() []Way {
-	way := Way{Tokens: q.wanted(nil)}
+	way := q.wanted(nil)
 	words := make([]word, 0, len(q.terms))
 	for i := range q.terms {
 		words = append(words, q.terms[i].word)
@@ -109,31 +112,57 @@ func (q *Query) Ways() []Way {
 		if !slices.ContainsFunc(q.terms, func(t term) bool { return len(t.splits) > n }) {
 			break
 		}
-		ways = append(ways, Way{Tokens: q.wanted(&n)})
+		ways = append(ways, q.wanted(&n))
 	}
 	if q.phone != nil {
-		var t tokens
-		t.seen = map[string]bool{}
-		t.want(q.phone)
-		ways = append(ways, Way{Tokens: t.list})
+		w := newWanted()
+		w.mark(func() { w.want(q.phone) })
+		ways = append(ways, w.way())
 	}
 	return ways
 }
 
-// wanted are the tokens of all words, read as pinyin where they have such a way to be read.
-func (q *Query) wanted(way *int) []string {
-	t := tokens{seen: map[string]bool{}}
+// wanted is the way to find all words, read as pinyin where they have such a way to be read.
+func (q *Query) wanted(reading *int) Way {
+	w := newWanted()
 	for i := range q.terms {
 		of := &q.terms[i]
-		if way == nil || len(of.splits) == 0 {
-			t.want(of)
-			continue
-		}
-		for _, syllable := range of.splits[min(*way, len(of.splits)-1)] {
-			t.add(signReading + syllable)
-		}
+		w.mark(func() {
+			if reading == nil || len(of.splits) == 0 {
+				w.want(of)
+				return
+			}
+			for _, syllable := range of.splits[min(*reading, len(of.splits)-1)] {
+				w.add(signReading + syllable)
+			}
+		})
 	}
-	return t.list[:min(len(t.list), maxWanted)]
+	return w.way()
+}
+
+// wanted collects the tokens of a way, and the mark of each word.
+type wanted struct {
+	tokens
+	marks []string
+}
+
+func newWanted() *wanted { return &wanted{tokens: tokens{seen: map[string]bool{}}} }
+
+// mark lets one word add its tokens, and takes the middle one for its mark: the first
+// ones are those of more words than the later ones.
+func (w *wanted) mark(word func()) {
+	from := len(w.list)
+	word()
+	if n := len(w.list); n > from && from < maxWanted {
+		w.marks = append(w.marks, w.list[(from+min(n, maxWanted))/2])
+	}
+}
+
+func (w *wanted) way() Way { return Way{Tokens: w.list[:min(len(w.list), maxWanted)], Marks: w.marks} }
+
+// Rest are the tokens that are no marks.
+func (w Way) Rest() []string {
+	return slices.DeleteFunc(slices.Clone(w.Tokens), func(token string) bool { return slices.Contains(w.Marks, token) })
 }
 
 // want adds the tokens that a value has in which the word stands. Of a long word
