@@ -57,7 +57,7 @@ func (r *run) locate(ctx context.Context) (*place, error) {
 		return nil, fault.Because(fault.Unavailable, crmv1.ReasonDatabaseServerNotReady,
 			"its database is on DatabaseServer %s, which is gone; create it again, or delete the Tenant and create it anew to begin with an empty database", known)
 	}
-	slices.SortStableFunc(servers, func(a, b *crmv1.DatabaseServer) int { return rank(a, known) - rank(b, known) })
+	slices.SortStableFunc(servers, func(a, b *crmv1.DatabaseServer) int { return r.rank(a, known) - r.rank(b, known) })
 	var free []*place
 	var retained, foreign *place
 	var unready *crmv1.DatabaseServer
@@ -169,12 +169,16 @@ func (r *run) allowedServers(ctx context.Context) ([]*crmv1.DatabaseServer, erro
 	return allowed, nil
 }
 
-// rank puts the server that held the database last time first.
-func rank(server *crmv1.DatabaseServer, known string) int {
-	if server.Name == known {
+// rank puts the server that held the database last time first, then the one that the
+// spec names: two DatabaseServers may lead to the same server.
+func (r *run) rank(server *crmv1.DatabaseServer, known string) int {
+	switch server.Name {
+	case known:
 		return 0
+	case r.tenant.Spec.Database.Server:
+		return 1
 	}
-	return 1
+	return 2
 }
 
 func ready(server *crmv1.DatabaseServer) bool {
