@@ -431,7 +431,7 @@ var _ = Describe("The configuration of a tenant", func() {
 		Eventually(ctx, condition(ctx, acme, crmv1.ConditionSchemaSynced)).Should(HavePrefix("True/Synced"))
 	})
 
-	It("refuses the change of a field that holds the stages of a pipeline, and goes on with the rest", func(ctx SpecContext) {
+	It("holds the change of a field that holds the stages of a pipeline, and goes on with the rest", func(ctx SpecContext) {
 		phase := gen.CustomField(namespace, "customer", "phase", gen.FieldType(crmv1.FieldPicklist), func(f *crmv1.CustomField) {
 			f.Spec.Options = []crmv1.Option{{Key: "open"}}
 		})
@@ -439,12 +439,12 @@ var _ = Describe("The configuration of a tenant", func() {
 		create(ctx, phase, path)
 		becomesReady(ctx, phase)
 		becomesReady(ctx, path)
-		query(ctx, databaseOf("test", acme), `WITH made AS (INSERT INTO crm.customer (id, name) VALUES (gen_random_uuid(), 'A') RETURNING name) SELECT name FROM made`)
+		query(ctx, databaseOf("test", acme), `WITH made AS (INSERT INTO crm.customer (id, name, x_phase) VALUES (gen_random_uuid(), 'A', NULL) RETURNING name) SELECT name FROM made`)
 		phase.Spec.Required = true
 		Expect(kube.Update(ctx, phase)).To(Succeed())
 		other := gen.CustomField(namespace, "customer", "other")
 		create(ctx, other)
-		Eventually(ctx, condition(ctx, phase, crmv1.ConditionApplied)).Should(And(HavePrefix("False/ChangeRefused: "), ContainSubstring("required")))
+		Eventually(ctx, condition(ctx, phase, crmv1.ConditionApplied)).Should(And(HavePrefix("False/ApprovalRequired: "), ContainSubstring("required: 1 record does not bear it")))
 		becomesReady(ctx, other)
 		becomesReady(ctx, path)
 		expect.Conforms(Default, phase)

@@ -4,11 +4,20 @@ import metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 // ChangePlan is the changes that bring a tenant's database from one schema
 // revision to the next. The operator makes one each time that it changes a
-// database, and keeps the newest of them.
+// database, and keeps the newest 20 and all that failed.
 //
-// In this release a plan is a record of what was done. Decisions in its spec
-// are kept and not acted upon: safe changes are applied by themselves, all
-// others are refused.
+// A plan with changes that spec.changePolicy of the Tenant does not let run by
+// themselves waits in the phase Waiting. It says which records do not bear it.
+// Whoever has read it decides with
+//
+//	kubectl kontor approve PLAN
+//	kubectl kontor reject PLAN
+//
+// or by setting spec.decision, spec.digest (the status.digest that was read)
+// and spec.by (the own user name). An approval is for just what was read: when
+// one more record fails by the time the plan runs, or the schema has moved on, it
+// is void, and status.message says so. Approving never alters records: as long as
+// one fails, the plan goes on waiting until the records have been mended.
 //
 // +kubebuilder:object:root=true
 // +kubebuilder:subresource:status
@@ -59,11 +68,13 @@ const (
 // ChangePlanSpec is what a person says about a plan.
 //
 // +kubebuilder:validation:XValidation:rule="!has(self.decision) || has(self.digest)",fieldPath=".digest",message="a decision needs the digest of the plan that was read"
+// +kubebuilder:validation:XValidation:rule="!has(self.decision) || has(self.by)",fieldPath=".by",message="a decision needs the name of who decides"
 // +kubebuilder:validation:XValidation:rule="!has(self.decision) || !has(self.preview) || !self.preview",fieldPath=".decision",message="a preview is never run, so there is nothing to decide"
 type ChangePlanSpec struct {
 	CommonSpec `json:",inline"`
 
-	// decision approves or rejects the plan. This release does not act on it.
+	// decision approves or rejects the plan: Approve lets it run, Reject keeps the
+	// resources that ask for it at their applied form until they are changed.
 	// +optional
 	Decision Decision `json:"decision,omitempty"`
 
@@ -74,24 +85,31 @@ type ChangePlanSpec struct {
 	// +kubebuilder:validation:Pattern=`^[0-9a-f]*$`
 	Digest string `json:"digest,omitempty"`
 
-	// by says who decided.
+	// by says who decided: the name of the user as the API server knows it
+	// (kubectl auth whoami). Nobody can decide in another's name.
 	// +optional
 	// +kubebuilder:validation:MaxLength=254
 	By string `json:"by,omitempty"`
 
-	// preview asks for a plan that is never run. This release does not act on it.
+	// preview asks for a plan that is never run. This release does not compute one.
 	// +optional
 	Preview bool `json:"preview,omitempty"`
 }
 
 // PlanPhase says how far a plan came.
-// +kubebuilder:validation:Enum=Planned;Applying;Applied;Failed
+// +kubebuilder:validation:Enum=Planned;Waiting;Applying;Applied;Failed;Rejected;Superseded
 type PlanPhase string
 
 // The phases of a plan.
 const (
 	// PlanPlanned is computed and not begun.
 	PlanPlanned PlanPhase = "Planned"
+	// PlanWaiting needs something before it runs; the message says what.
+	PlanWaiting PlanPhase = "Waiting"
+	// PlanRejected is one that a person does not want to run.
+	PlanRejected PlanPhase = "Rejected"
+	// PlanSuperseded has been overtaken by another plan before it was begun.
+	PlanSuperseded PlanPhase = "Superseded"
 	// PlanApplying is under way.
 	PlanApplying PlanPhase = "Applying"
 	// PlanApplied is done.
@@ -119,14 +137,23 @@ type ChangePlanStatus struct {
 	// +kubebuilder:validation:Minimum=0
 	Revision int64 `json:"revision,omitempty"`
 
-	// digest is a hash of the plan: its base, its changes and their SQL.
+	// digest is a hash of what a decision is about: the base, the changes, and which
+	// records fail. It does not change when other records come or go.
 	// +optional
 	// +kubebuilder:validation:MaxLength=128
 	Digest string `json:"digest,omitempty"`
 
-	// phase says how far the plan came: Planned, Applying, Applied or Failed.
+	// phase says how far the plan came: Planned, Waiting (for an approval, for records
+	// to be mended, for the window), Applying, Applied, Failed, Rejected or Superseded.
 	// +optional
 	Phase PlanPhase `json:"phase,omitempty"`
+
+	// countedAt is the moment of which the numbers of records are. They are counted
+	// again when a decision is made, when the plan runs, and when the annotation
+	// crm.kontor.dev/reconcile-requested-at of the Tenant changes; otherwise at most
+	// hourly.
+	// +optional
+	CountedAt *metav1.Time `json:"countedAt,omitempty"`
 
 	// startedAt is the moment of the first change.
 	// +optional
@@ -183,6 +210,47 @@ type PlannedChange struct {
 	// rewrites says that the change writes every row of the table anew.
 	// +optional
 	Rewrites bool `json:"rewrites,omitempty"`
+
+	// waits says why the change does not run by itself; empty when it does.
+	// +optional
+	// +kubebuilder:validation:MaxLength=1024
+	Waits string `json:"waits,omitempty"`
+
+	// impact is what the change means for the records that are there; absent when
+	// it asks nothing of them.
+	// +optional
+	Impact *ChangeImpact `json:"impact,omitempty"`
+}
+
+// ChangeImpact is what a change means for the records that are there.
+type ChangeImpact struct {
+	// records is the number of all records of the object, deleted ones included.
+	// +optional
+	// +kubebuilder:validation:Minimum=0
+	Records int64 `json:"records"`
+
+	// filled is the number of those that have a value in the field.
+	// +optional
+	// +kubebuilder:validation:Minimum=0
+	Filled int64 `json:"filled"`
+
+	// failing is the exact number of those that do not bear the change. It cannot run
+	// while there are any.
+	// +optional
+	// +kubebuilder:validation:Minimum=0
+	Failing int64 `json:"failing"`
+
+	// failingRecords are the ids of the first of them, at most ten.
+	// +optional
+	// +listType=atomic
+	// +kubebuilder:validation:MaxItems=10
+	// +kubebuilder:validation:items:MaxLength=64
+	FailingRecords []string `json:"failingRecords,omitempty"`
+
+	// failingHash tells one set of failing records from another.
+	// +optional
+	// +kubebuilder:validation:MaxLength=64
+	FailingHash string `json:"failingHash,omitempty"`
 }
 
 // GetConditions are the conditions in the status.

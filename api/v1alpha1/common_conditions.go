@@ -49,6 +49,8 @@ const (
 	ReasonObjectNotFound = "ObjectNotFound"
 	// ReasonTenantMissing says that there is no Tenant in the namespace.
 	ReasonTenantMissing = "TenantMissing"
+	// ReasonChangeRejected says that a person rejected the ChangePlan that it asks for.
+	ReasonChangeRejected = "ChangeRejected"
 	// ReasonChangeRefused says that the change is not safe, so that this release does not apply it.
 	ReasonChangeRefused = "ChangeRefused"
 	// ReasonInUse says that something that was deleted is still used, or that a change

@@ -33,6 +33,9 @@ const (
 	ReasonProvisioning = "Provisioning"
 	// ReasonSynced says that the applied schema is the newest.
 	ReasonSynced = "Synced"
+	// ReasonApprovalRequired says that changes wait for an approval, for records to be
+	// mended or for their window; the message names the ChangePlan.
+	ReasonApprovalRequired = "ApprovalRequired"
 	// ReasonChangesRefused says that resources ask for changes that are not safe; the message names them.
 	ReasonChangesRefused = "ChangesRefused"
 	// ReasonResourcesInvalid says that resources do not compile and are left out; the message names them.

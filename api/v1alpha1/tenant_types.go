@@ -242,15 +242,50 @@ const (
 
 // ChangePolicy says which changes of the database need nobody's approval.
 type ChangePolicy struct {
-	// automatic are the classes of changes that are applied by themselves. This
-	// release applies Safe ones only, and refuses all others with the reason
-	// ChangeRefused, whatever is said here.
+	// automatic are the classes of changes that are applied by themselves:
+	//
+	//  - Safe changes neither lose nor reject data and lock nothing for long;
+	//  - Careful ones check the records that are there first, while people work:
+	//    a shorter length, a value that is required, uniqueness. They are Careful
+	//    only as long as all records bear them;
+	//  - Dangerous ones lose or reject data.
+	//
+	// Everything else waits as a ChangePlan for an approval, and the resources that
+	// ask for it stay in their applied form; what is automatic is not held up by it.
+	// Without the list Safe and Careful changes are automatic; an empty list is none.
 	// +optional
 	// +listType=set
-	// +kubebuilder:default={Safe}
+	// +kubebuilder:default={Safe,Careful}
 	// +kubebuilder:validation:MaxItems=3
 	Automatic []ChangeClass `json:"automatic,omitzero"`
+
+	// window is when changes that are not Safe may run, approved ones too. Without
+	// it they run at any time.
+	// +optional
+	Window *ChangeWindow `json:"window,omitempty"`
 }
+
+// ChangeWindow is a time of the day, in the tenant's time zone.
+type ChangeWindow struct {
+	// start is when it opens, as HH:MM.
+	// +kubebuilder:validation:Pattern=`^([01][0-9]|2[0-3]):[0-5][0-9]$`
+	Start string `json:"start"`
+
+	// hours is how many hours it stays open, beyond midnight too.
+	// +kubebuilder:validation:Minimum=1
+	// +kubebuilder:validation:Maximum=24
+	Hours int32 `json:"hours"`
+
+	// days are the days on which it opens. Without them it opens every day.
+	// +optional
+	// +listType=set
+	// +kubebuilder:validation:MaxItems=7
+	Days []Weekday `json:"days,omitempty"`
+}
+
+// Weekday is a day of the week.
+// +kubebuilder:validation:Enum=Monday;Tuesday;Wednesday;Thursday;Friday;Saturday;Sunday
+type Weekday string
 
 // DriftPolicy says what happens when somebody changed the database by hand.
 // +kubebuilder:validation:Enum=Heal;Report

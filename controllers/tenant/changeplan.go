@@ -7,7 +7,6 @@ import (
 	"strings"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
-	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/controller/controllerutil"
@@ -60,6 +59,12 @@ func (r *run) settlePlans(ctx context.Context, d *decision) error {
 	}
 	for i := range plans {
 		record := &plans[i]
+		if record.Status.Phase == crmv1.PlanWaiting && record.Name != d.proposed || record.Status.Phase == crmv1.PlanRejected && record.Name != d.proposed {
+			if err := r.supersede(ctx, record, d); err != nil {
+				return err
+			}
+			continue
+		}
 		if record.Status.Phase != crmv1.PlanApplying || !d.plan.Empty() && record.Name == r.planName(d.plan) {
 			continue
 		}
@@ -79,6 +84,20 @@ func (r *run) settlePlans(ctx context.Context, d *decision) error {
 	return nil
 }
 
+// supersede says of a plan that waited that it is not the one any more.
+func (r *run) supersede(ctx context.Context, record *crmv1.ChangePlan, d *decision) error {
+	if !d.plan.Empty() && record.Name == r.planName(d.plan) {
+		return nil // it runs now
+	}
+	before := record.DeepCopy()
+	record.Status.Phase, record.Status.FinishedAt = crmv1.PlanSuperseded, new(metav1.NewTime(r.Now()))
+	record.Status.Message = "the resources or the schema have changed since it was made"
+	if record.Spec.Decision == crmv1.DecisionApprove {
+		record.Status.Message = "the approval is void: " + record.Status.Message
+	}
+	return r.patchPlan(ctx, record, before)
+}
+
 func (r *run) plans(ctx context.Context) ([]crmv1.ChangePlan, error) {
 	var plans crmv1.ChangePlanList
 	if err := r.Client.List(ctx, &plans, client.InNamespace(r.tenant.Namespace), client.MatchingLabels{crmv1.TenantLabel: r.tenant.Name}); err != nil {
@@ -91,7 +110,7 @@ func (r *run) planName(p *plan.Plan) string {
 	return fmt.Sprintf("%s-%d-%s", r.tenant.Name, p.Revision, p.Digest[:8])
 }
 
-func (r *run) recordPlan(ctx context.Context, p *plan.Plan) (*crmv1.ChangePlan, error) {
+func (r *run) createPlan(ctx context.Context, p *plan.Plan) (*crmv1.ChangePlan, error) {
 	record := &crmv1.ChangePlan{ObjectMeta: metav1.ObjectMeta{
 		Namespace: r.tenant.Namespace,
 		Name:      r.planName(p),
@@ -101,26 +120,42 @@ func (r *run) recordPlan(ctx context.Context, p *plan.Plan) (*crmv1.ChangePlan, 
 		return nil, fmt.Errorf("owning the plan: %w", err)
 	}
 	err := r.Client.Create(ctx, record)
-	if apierrors.IsAlreadyExists(err) { // a crash came in between, or the same drift came again
+	if apierrors.IsAlreadyExists(err) { // a crash came in between, it waited for an approval, or the same drift came again
 		err = r.Client.Get(ctx, client.ObjectKeyFromObject(record), record)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("writing down plan %q: %w", record.Name, err)
 	}
-	before := record.DeepCopy()
-	started := metav1.NewTime(r.Now())
-	record.Status = crmv1.ChangePlanStatus{
+	return record, nil
+}
+
+// planStatus is what a ChangePlan says of a plan; waits are the reasons of its changes, nil when none waits.
+func (r *run) planStatus(record *crmv1.ChangePlan, p *plan.Plan, waits []string) crmv1.ChangePlanStatus {
+	status := crmv1.ChangePlanStatus{
 		CommonStatus: record.Status.CommonStatus, Tenant: r.tenant.Name,
-		BaseRevision: p.Base, Revision: p.Revision, Digest: p.Digest,
-		Phase: crmv1.PlanApplying, StartedAt: &started,
-		Changes: planned(p.Changes), TotalChanges: int32(len(p.Changes)), //nolint:gosec // bounded by the fields of a tenant
+		BaseRevision: p.Base, Revision: p.Revision, Digest: p.ApprovalDigest(),
+		Changes: planned(p.Changes, waits), TotalChanges: int32(len(p.Changes)), //nolint:gosec // bounded by the fields of a tenant
 	}
-	record.Status.ObservedGeneration = record.Generation
-	meta.SetStatusCondition(&record.Status.Conditions, metav1.Condition{
-		Type: crmv1.ConditionReady, Status: metav1.ConditionTrue, ObservedGeneration: record.Generation,
-		Reason: crmv1.ReasonPlanned, Message: "the plan is computed; status.phase says what became of it",
-	})
-	return record, reconcile.Patch(ctx, r.Client, record, before)
+	if slices.ContainsFunc(p.Changes, func(c plan.Change) bool { return c.Impact != nil }) {
+		status.CountedAt = new(metav1.NewTime(r.Now()))
+	}
+	return status
+}
+
+func (r *run) recordPlan(ctx context.Context, p *plan.Plan) (*crmv1.ChangePlan, error) {
+	record, err := r.createPlan(ctx, p)
+	if err != nil {
+		return nil, err
+	}
+	before := record.DeepCopy()
+	record.Status = r.planStatus(record, p, nil)
+	record.Status.Phase, record.Status.StartedAt = crmv1.PlanApplying, new(metav1.NewTime(r.Now()))
+	return record, r.patchPlan(ctx, record, before)
+}
+
+func (r *run) patchPlan(ctx context.Context, record, before *crmv1.ChangePlan) error {
+	readyPlan(record)
+	return reconcile.Patch(ctx, r.Client, record, before)
 }
 
 func (r *run) concludePlan(ctx context.Context, record *crmv1.ChangePlan, cause error) error {
@@ -137,13 +172,15 @@ func (r *run) concludePlan(ctx context.Context, record *crmv1.ChangePlan, cause 
 	return reconcile.Patch(ctx, r.Client, record, before)
 }
 
-// prunePlans keeps the newest applied plans and all that failed.
+// prunePlans keeps the newest plans that are over, and all that failed.
 func (r *run) prunePlans(ctx context.Context) error {
 	plans, err := r.plans(ctx)
 	if err != nil {
 		return err
 	}
-	applied := slices.DeleteFunc(plans, func(p crmv1.ChangePlan) bool { return p.Status.Phase != crmv1.PlanApplied })
+	applied := slices.DeleteFunc(plans, func(p crmv1.ChangePlan) bool {
+		return p.Status.Phase != crmv1.PlanApplied && p.Status.Phase != crmv1.PlanSuperseded
+	})
 	slices.SortFunc(applied, func(a, b crmv1.ChangePlan) int { return int(b.Status.Revision - a.Status.Revision) })
 	for i := keptPlans; i < len(applied); i++ {
 		if err := client.IgnoreNotFound(r.Client.Delete(ctx, &applied[i])); err != nil {
@@ -153,13 +190,23 @@ func (r *run) prunePlans(ctx context.Context) error {
 	return nil
 }
 
-func planned(changes []plan.Change) []crmv1.PlannedChange {
+func planned(changes []plan.Change, waits []string) []crmv1.PlannedChange {
 	list := make([]crmv1.PlannedChange, 0, min(len(changes), maxPlannedChanges))
-	for _, change := range changes[:min(len(changes), maxPlannedChanges)] {
-		list = append(list, crmv1.PlannedChange{
-			Resource: strings.Replace(change.Resource, " ", "/", 1), Summary: cut(change.Summary, maxSummary), Class: crmv1.ChangeClass(change.Class),
-			SQL: cut(strings.Join(change.Statements, ";\n"), maxSQL), Lock: change.Lock, Rewrites: change.Rewrites,
-		})
+	for i, change := range changes[:min(len(changes), maxPlannedChanges)] {
+		statements := slices.Concat(change.Prepare, change.Prove, change.Statements)
+		one := crmv1.PlannedChange{
+			Resource: strings.Replace(change.Resource, " ", "/", 1), Summary: cut(change.Summary, maxSummary), Class: effectiveClass(change),
+			SQL: cut(strings.Join(statements, ";\n"), maxSQL), Lock: change.Lock, Rewrites: change.Rewrites,
+		}
+		if waits != nil {
+			one.Waits = waits[i]
+		}
+		if impact := change.Impact; impact != nil {
+			one.Impact = &crmv1.ChangeImpact{
+				Records: impact.Rows, Filled: impact.Filled, Failing: impact.Failing, FailingRecords: impact.IDs, FailingHash: impact.Hash,
+			}
+		}
+		list = append(list, one)
 	}
 	return list
 }

@@ -74,6 +74,7 @@ func (c *Controller) SetupWithManager(m ctrl.Manager) error {
 		Watches(&crmv1.Pipeline{}, handler.EnqueueRequestsFromMapFunc(c.tenantsOf), changed).
 		Watches(&crmv1.ValidationRule{}, handler.EnqueueRequestsFromMapFunc(c.tenantsOf), changed).
 		Watches(&crmv1.ObjectIndex{}, handler.EnqueueRequestsFromMapFunc(c.tenantsOf), changed).
+		Owns(&crmv1.ChangePlan{}, builder.WithPredicates(predicate.Funcs{UpdateFunc: decidedUpon, CreateFunc: never, DeleteFunc: deleted})).
 		Watches(&crmv1.DatabaseServer{}, handler.EnqueueRequestsFromMapFunc(c.unsettled), builder.WithPredicates(predicate.Funcs{UpdateFunc: mended})).
 		Watches(&crmv1.DatabaseServer{}, handler.EnqueueRequestsFromMapFunc(c.residents), changed).
 		WithOptions(controller.Options{MaxConcurrentReconciles: max(c.Settings.Concurrency, 4)}).
@@ -187,6 +188,20 @@ func (c *Controller) rivals(ctx context.Context, changed client.Object) []ctrl.R
 		}
 		return shares(c.hosts(other), c.hosts(tenant))
 	})
+}
+
+// decidedUpon says whether somebody has changed the spec of a ChangePlan. That one was
+// made is no news: the operator makes them.
+func decidedUpon(e event.UpdateEvent) bool {
+	return e.ObjectOld.GetGeneration() != e.ObjectNew.GetGeneration()
+}
+
+func never(event.CreateEvent) bool { return false }
+
+// deleted lets a plan that waits be written down again when somebody deletes it.
+func deleted(e event.DeleteEvent) bool {
+	record, ok := e.Object.(*crmv1.ChangePlan)
+	return ok && record.Status.Phase == crmv1.PlanWaiting
 }
 
 // mended says whether a server may serve now whom it did not before. That it counts

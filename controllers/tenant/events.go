@@ -1,7 +1,11 @@
 package tenant
 
 import (
+	"strings"
+
 	corev1 "k8s.io/api/core/v1"
+
+	crmv1 "github.com/kontor-crm/kontor/api/v1alpha1"
 )
 
 // What happened to a tenant, once each.
@@ -24,6 +28,10 @@ func (r *run) dropped(server string) {
 
 func (r *run) appliedRevision(revision int64, changes int) {
 	r.event("SchemaApplied", "Apply", "applied schema revision %d with %d changes", revision, changes)
+}
+
+func (r *run) proposedPlan(name string, phase crmv1.PlanPhase) {
+	r.event("Plan"+string(phase), "Plan", "ChangePlan %s is %s", name, strings.ToLower(string(phase)))
 }
 
 func (r *run) event(reason, action, note string, args ...any) {

@@ -84,7 +84,11 @@ type Schemas interface {
 	// Observe reads, in one query each, the newest applied schema (nil before the first)
 	// and the live one from the catalogue.
 	Observe(ctx context.Context, database secret.Connection) (applied *schema.Schema, live *plan.Live, err error)
-	// Apply runs the plan's changes as the tenant's owner role: those that share a
+	// Measure counts, of one moment, the rows that the plan's changes concern and those
+	// that do not bear them, and sets the changes' Impact.
+	Measure(ctx context.Context, database secret.Connection, p *plan.Plan) error
+	// Apply runs the plan's changes as the tenant's owner role: first what has to be proven
+	// of the rows, and when one does not bear it nothing is changed; then those that share a
 	// transaction in one, together with the row of the new revision (wanted.Revision is
 	// the plan's revision); then the steps that cannot be in a transaction. A crash in
 	// between leaves differences that the next plan finds.

@@ -34,7 +34,10 @@ func (r *run) schema(ctx context.Context) (reconcile.Result, error) {
 	if err != nil {
 		return reconcile.Result{}, err
 	}
-	decided := decide(r.tenant, gathered, applied, live)
+	decided, err := r.decide(ctx, gathered, live, database)
+	if err != nil {
+		return reconcile.Result{}, err
+	}
 	r.tenant.Status.Schema = decided.status()
 	if err := r.settlePlans(ctx, decided); err != nil {
 		return reconcile.Result{}, err
@@ -47,7 +50,11 @@ func (r *run) schema(ctx context.Context) (reconcile.Result, error) {
 	if r.applied != nil {
 		r.tenant.Status.Schema.Revision, r.tenant.Status.Schema.Digest = r.applied.Revision, r.applied.Digest()
 	}
-	return decided.result(), nil
+	result := decided.result()
+	if len(decided.waiting) > 0 && decided.proposed == "" {
+		result.After = r.Pace.Soon // what waits is planned on top of what was applied now
+	}
+	return result, nil
 }
 
 // carryOut applies what was decided, if anything.
@@ -133,6 +140,12 @@ type decision struct {
 	plan      *plan.Plan
 	// refused are the resources whose new form is not safe to apply, with the reason.
 	refused map[compile.Ref]string
+	// waiting are the resources whose changes may not run by themselves, with the reason;
+	// proposed is the name of the ChangePlan of them, empty before it is written.
+	waiting  map[compile.Ref]string
+	proposed string
+	// rejected says that a person does not want what waits.
+	rejected bool
 	// stuck are refused changes that stay refused whatever is held back.
 	stuck        []string
 	wantedDigest string
@@ -142,9 +155,11 @@ type decision struct {
 // decide compiles and plans. A resource whose change the planner refuses is held
 // at its applied form, and the rest is compiled and planned again, until nothing
 // is refused or nobody is left to hold: each round holds at least one more, so it ends.
-func decide(tenant *crmv1.Tenant, all *resources, applied *schema.Schema, live *plan.Live) *decision {
-	d := &decision{resources: all, applied: applied, refused: map[compile.Ref]string{}}
+// Those that wait are held from the beginning.
+func decide(tenant *crmv1.Tenant, all *resources, applied *schema.Schema, live *plan.Live, waiting map[compile.Ref]string) *decision {
+	d := &decision{resources: all, applied: applied, refused: map[compile.Ref]string{}, waiting: waiting}
 	held := maps.Clone(all.suspended)
+	maps.Copy(held, waiting)
 	policy := plan.Policy{HealDrift: tenant.Spec.DriftPolicy != crmv1.DriftReport}
 	for {
 		d.compiled = compile.Compile(compile.Input{
@@ -225,7 +240,7 @@ func (d *decision) status() crmv1.TenantSchemaStatus {
 
 // result is the condition after the plan was applied, or there was nothing to apply.
 func (d *decision) result() reconcile.Result {
-	var invalid, own, refused []string
+	var invalid, own, refused, waiting []string
 	for ref, verdict := range d.compiled.Verdicts {
 		switch {
 		case len(verdict.Problems) == 0:
@@ -238,6 +253,9 @@ func (d *decision) result() reconcile.Result {
 	for ref := range d.refused {
 		refused = append(refused, ref.String())
 	}
+	for ref := range d.waiting {
+		waiting = append(waiting, ref.String())
+	}
 	var drift []string
 	for _, change := range d.plan.Drift {
 		drift = append(drift, change.Summary)
@@ -249,6 +267,7 @@ func (d *decision) result() reconcile.Result {
 	}{
 		{crmv1.ReasonResourcesInvalid, "not taken over", own},
 		{crmv1.ReasonResourcesInvalid, "left out or kept in their applied form, because they do not compile", invalid},
+		{crmv1.ReasonApprovalRequired, d.waitingText(), waiting},
 		{crmv1.ReasonChangesRefused, "kept in their applied form, because the change is not safe", refused},
 		{crmv1.ReasonChangesRefused, "not applied, because the change is not safe", d.stuck},
 		{crmv1.ReasonRetained, "deleted, and kept in the applied schema with their data", d.compiled.Retained},
@@ -272,6 +291,17 @@ func (d *decision) result() reconcile.Result {
 		return reconcile.Unmet(reason, "%s", strings.Join(parts, "; "))
 	}
 	return reconcile.Met(crmv1.ReasonSynced, "%s", strings.Join(parts, "; "))
+}
+
+// waitingText says where to read what is waited for.
+func (d *decision) waitingText() string {
+	if d.proposed == "" {
+		return "kept in their applied form until their changes are approved"
+	}
+	if d.rejected {
+		return fmt.Sprintf("kept in their applied form, because ChangePlan %s was rejected", d.proposed)
+	}
+	return fmt.Sprintf("kept in their applied form, because ChangePlan %s waits (kubectl kontor plan %s)", d.proposed, d.proposed)
 }
 
 // verdicts are what the controllers of the resources report.
@@ -305,6 +335,15 @@ func (d *decision) appliedFinding(ref compile.Ref, applied bool) reconcile.Findi
 	}
 	if reason, ok := d.resources.suspended[ref]; ok {
 		return reconcile.Finding{Reason: crmv1.ReasonSuspended, Message: reason}
+	}
+	if reason, ok := d.waiting[ref]; ok {
+		if d.proposed != "" {
+			reason += "; see ChangePlan " + d.proposed
+		}
+		if d.rejected {
+			return reconcile.Finding{Reason: crmv1.ReasonChangeRejected, Message: reason}
+		}
+		return reconcile.Finding{Reason: crmv1.ReasonApprovalRequired, Message: reason}
 	}
 	if reason, ok := d.refused[ref]; ok {
 		return reconcile.Finding{Reason: crmv1.ReasonChangeRefused, Message: reason}

@@ -142,7 +142,12 @@ func (t *tableMaker) changeColumn(c *column, live Column) {
 		}
 		live = Column{Type: string(c.storage), NotNull: live.NotNull, Default: t.live.Columns[c.name].Default}
 	}
+	replaced := map[string][]string{}
 	for _, name := range t.stale(maps.Keys(t.live.Constraints), c.name, constraintKinds) {
+		if p, ok := t.proving(c, name); ok {
+			replaced[p.name] = append(replaced[p.name], name)
+			continue
+		}
 		normal.do("DROP CONSTRAINT " + schema.QuoteIdent(name))
 		if words, gone := t.givesUp(c, name); gone {
 			normal.say(words)
@@ -152,6 +157,10 @@ func (t *tableMaker) changeColumn(c *column, live Column) {
 	for _, p := range c.constraints() {
 		existing, ok := t.live.Constraints[p.name]
 		if ok && existing.Validated {
+			continue
+		}
+		if t.narrows(c, p) {
+			t.proveCheck(c, p, ok, replaced[p.name])
 			continue
 		}
 		done := true

@@ -17,6 +17,10 @@ func (t *tableMaker) planIndexes(c *column) {
 		if p.kind == kindUnique {
 			change.Summary = fmt.Sprintf("make field %q of %s unique", c.field.Path(), t.object().Name)
 		}
+		if t.mayRepeat(p, []string{c.name}) {
+			t.proveUnique(change, p, []string{uniqueKey(c.field)})
+			continue
+		}
 		t.addIndex(change, p)
 	}
 }
@@ -38,9 +42,14 @@ func (t *tableMaker) planDeclaredIndexes() {
 		change.Summary = fmt.Sprintf("add index %q to %s", x.declared.Identity, t.object().Name)
 		if x.declared.Unique {
 			change.Summary = fmt.Sprintf("make the fields of index %q of %s unique together", x.declared.Identity, t.object().Name)
-			if t.live.HasRows && !t.had[key("part", t.object().Table, x.name)] && !t.startsEmpty(x.declared) {
+			switch columns, keys := keysOf(t.object(), x.declared); {
+			case t.mayRepeat(x.part, columns):
+				t.proveUnique(change, x.part, keys)
+				continue
+			case t.startsFilled(x):
 				change.Kind, change.Class, change.Lock = ChangeUnique, Careful, lockShareUpdate
-				t.refuse(change, "the fields of index %q may not become unique while %s has records: some may have the same values", x.declared.Identity, t.object().Name)
+				t.refuse(change, "the fields of index %q may not become unique together with a field that is new and has values at once; add the field first",
+					x.declared.Identity)
 				continue
 			}
 		}
@@ -48,17 +57,38 @@ func (t *tableMaker) planDeclaredIndexes() {
 	}
 }
 
-// startsEmpty says whether a column of the index comes with this plan and without
-// values: then no two of the records there have the same.
-func (t *tableMaker) startsEmpty(x *schema.Index) bool {
-	return slices.ContainsFunc(x.Fields, func(indexed schema.IndexField) bool {
+// startsFilled says whether a column of a unique index comes with this plan and gives
+// the records that are there values, which may then be the same.
+func (t *tableMaker) startsFilled(x index) bool {
+	if !t.live.HasRows || t.had[key("part", t.object().Table, x.name)] {
+		return false
+	}
+	empty, filled := false, false
+	for _, indexed := range x.declared.Fields {
 		f, ok := t.object().FieldByIdentity(indexed.Field)
 		if !ok {
-			return false
+			continue
 		}
-		_, there := t.live.Columns[f.Column]
-		return !there && f.Default == nil && f.Type != schema.TypeAutoNumber
-	})
+		if _, there := t.live.Columns[f.Column]; there {
+			continue
+		}
+		if f.Default == nil && f.Type != schema.TypeAutoNumber {
+			empty = true
+		} else {
+			filled = true
+		}
+	}
+	return filled && !empty
+}
+
+// keysOf are the columns of a declared index, and their SQL.
+func keysOf(o *schema.Object, x *schema.Index) (columns, keys []string) {
+	for _, indexed := range x.Fields {
+		if f, ok := o.FieldByIdentity(indexed.Field); ok {
+			columns, keys = append(columns, f.Column), append(keys, schema.QuoteIdent(f.Column))
+		}
+	}
+	return columns, keys
 }
 
 func (t *tableMaker) dropIndexes(change Change, names []string) {

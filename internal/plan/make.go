@@ -46,7 +46,8 @@ func Make(applied, wanted *schema.Schema, live *Live, policy Policy) *Plan {
 
 // The phases of a plan, in their order.
 const (
-	phaseDropViews = iota
+	phaseProve = iota
+	phaseDropViews
 	phaseTables
 	phaseFields
 	phaseRelations
@@ -121,6 +122,9 @@ func (c *column) parts() []part {
 func (m *maker) add(phase int, change Change) bool {
 	if change.Class == "" {
 		change.Class = Safe
+	}
+	if change.Class == Safe && change.Check != nil {
+		change.Class = Careful
 	}
 	change.Concurrent = phase >= phaseValidate
 	if change.Drift && !m.policy.HealDrift {

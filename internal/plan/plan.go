@@ -18,9 +18,9 @@ type Class string
 const (
 	// Safe changes lose nothing, reject nothing and hold no lock for longer than a moment.
 	Safe Class = "Safe"
-	// Careful changes may fail on rows that are there already.
+	// Careful changes ask something of the rows that are there, and run while people work.
 	Careful Class = "Careful"
-	// Dangerous changes lose or rewrite what is stored.
+	// Dangerous changes lose, reject or rewrite what is stored.
 	Dangerous Class = "Dangerous"
 )
 
@@ -75,7 +75,8 @@ type Plan struct {
 	Refused []Change
 	// Drift is what the live database lacks and the policy, or reason, leaves so.
 	Drift []Change
-	// Digest is a hash of base, wanted schema and statements, in 64 hexadecimal digits.
+	// Digest is a hash of the base, the wanted schema and the changes, in 64 hexadecimal
+	// digits. It is the same when a part of the way is done already.
 	Digest string
 
 	sameSchema bool
@@ -104,6 +105,15 @@ type Change struct {
 	Rewrites bool
 	// Statements are the SQL, in order; none for changes that only the stored schema knows.
 	Statements []string
+	// Prepare are statements that run before all Statements, each in a transaction of its
+	// own: from then on no writer makes a row that the change does not bear. Prove are
+	// those that follow outside of any transaction and fail when such a row is there;
+	// Undo takes back what both have made.
+	Prepare, Prove, Undo []string
+	// Check asks beforehand whether the rows bear the change; nil when they all do.
+	Check *Check
+	// Impact is the answer; nil before it was asked for.
+	Impact *Impact
 	// Concurrent statements cannot be in a transaction, or would hold locks in it for long;
 	// they run one by one after it.
 	Concurrent bool
@@ -172,8 +182,22 @@ func (p *Plan) digest(wanted *schema.Schema) string {
 	hash := sha256.New()
 	fmt.Fprintf(hash, "%d\x00%s\x00", p.Base, wanted.Digest())
 	for _, change := range p.Changes {
+		fmt.Fprintf(hash, "%s\x00%s\x00", change.Kind, change.Summary)
 		for _, statement := range change.Statements {
 			fmt.Fprintf(hash, "%s\x00", statement)
+		}
+	}
+	return hex.EncodeToString(hash.Sum(nil))
+}
+
+// ApprovalDigest is a hash of the plan and of which rows do not bear it: what a person
+// approves. It is the same as long as those are the same rows, however many others come.
+func (p *Plan) ApprovalDigest() string {
+	hash := sha256.New()
+	fmt.Fprintf(hash, "%s\x00", p.Digest)
+	for _, change := range p.Changes {
+		if change.Impact != nil {
+			fmt.Fprintf(hash, "%d\x00%s\x00", change.Impact.Failing, change.Impact.Hash)
 		}
 	}
 	return hex.EncodeToString(hash.Sum(nil))

@@ -154,7 +154,7 @@ func TestPlans(t *testing.T) {
 			},
 		},
 		{
-			name: "what the rows may not bear is refused", rows: []string{"customer", "opportunity"},
+			name: "what the rows may not bear is proved or refused", rows: []string{"customer", "opportunity"},
 			applied: form{with("flag", schema.TypeText), with("area", schema.TypeDecimal), with("site", schema.TypeText)},
 			wanted: form{
 				with("flag", schema.TypeBoolean),
@@ -226,7 +226,7 @@ func TestPlans(t *testing.T) {
 			}, indexed("a", true, schema.IndexField{Field: "customer"}, schema.IndexField{Field: "place"})},
 		},
 		{
-			name: "fields become unique together only in an empty table", rows: []string{"opportunity"},
+			name: "fields become unique together after it was proved", rows: []string{"opportunity"},
 			wanted: form{
 				indexed("one-each", true, schema.IndexField{Field: "customer"}, schema.IndexField{Field: "name"}),
 				func(s *schema.Schema) {
@@ -364,8 +364,16 @@ func written(p *Plan) string {
 			if c.Reason != "" {
 				fmt.Fprintf(&b, "# because %s\n", c.Reason)
 			}
-			for _, statement := range c.Statements {
-				b.WriteString(statement + ";\n")
+			for _, step := range []struct {
+				word       string
+				statements []string
+			}{{"-- prepare: ", c.Prepare}, {"-- prove: ", c.Prove}, {"-- undo: ", c.Undo}, {"", c.Statements}} {
+				for _, statement := range step.statements {
+					b.WriteString(step.word + statement + ";\n")
+				}
+			}
+			if c.Check != nil {
+				fmt.Fprintf(&b, "-- failing: %s;\n-- filled: %s, %s\n", c.Check.Failing, c.Check.Table, c.Check.Filled)
 			}
 		}
 	}

@@ -40,20 +40,6 @@ func (t *tableMaker) refuses(c *column, live Column) bool {
 		t.refuse(change, "the relation %q may not go from %q to %q while %s has records: their ids would point to nothing",
 			name, before.Target, c.field.Target, object)
 	}
-	if isRequired(c.field) && !isRequired(before) {
-		change := t.refusal(c, ChangeRequired, Careful, "required")
-		t.refuse(change, "the field %q may not become required while %s has records: some may have no value", c.field.Declared().Name, object)
-	}
-	if c.field.Unique && !before.Unique {
-		change := t.refusal(c, ChangeUnique, Careful, "unique")
-		t.refuse(change, "the field %q may not become unique while %s has records: some may have the same value", name, object)
-	}
-	for _, rule := range c.field.Rules() {
-		if !impliedBy(before.Rules(), rule) {
-			change := t.refusal(c, NarrowRule, Careful, describeRule(rule))
-			t.refuse(change, "%s, and %s has records, which may break it", describeNarrowing(name, before, rule), object)
-		}
-	}
 	return len(t.plan.Refused) > refused
 }
 
@@ -195,21 +181,21 @@ func describeNarrowing(name string, before *schema.Field, rule schema.Rule) stri
 		}
 	}
 	if old.Kind == "" {
-		return fmt.Sprintf("the values of %q would have to be %s", name, describeRule(rule))
+		return fmt.Sprintf("the values of %q have to be %s", name, describeRule(rule))
 	}
 	switch rule.Kind {
 	case schema.RuleMaxLength:
-		return fmt.Sprintf("the length of %q would shrink from %d to %d characters", name, old.Length, rule.Length)
+		return fmt.Sprintf("the length of %q shrinks from %d to %d characters", name, old.Length, rule.Length)
 	case schema.RuleMin:
-		return fmt.Sprintf("the least value of %q would rise from %s to %s", name, old.Number, rule.Number)
+		return fmt.Sprintf("the least value of %q rises from %s to %s", name, old.Number, rule.Number)
 	case schema.RuleMax:
-		return fmt.Sprintf("the greatest value of %q would sink from %s to %s", name, old.Number, rule.Number)
+		return fmt.Sprintf("the greatest value of %q sinks from %s to %s", name, old.Number, rule.Number)
 	case schema.RuleScale:
-		return fmt.Sprintf("the digits of %q behind the point would shrink from %d to %d", name, old.Length, rule.Length)
+		return fmt.Sprintf("the digits of %q behind the point shrink from %d to %d", name, old.Length, rule.Length)
 	case schema.RuleOneOf, schema.RuleEachOneOf:
-		return fmt.Sprintf("%q would lose the options %s", name, strings.Join(missing(old.Values, rule.Values), ", "))
+		return fmt.Sprintf("%q loses the options %s", name, strings.Join(missing(old.Values, rule.Values), ", "))
 	default:
-		return fmt.Sprintf("the values of %q would go from %s to %s", name, describeRule(old), describeRule(rule))
+		return fmt.Sprintf("the values of %q go from %s to %s", name, describeRule(old), describeRule(rule))
 	}
 }
 

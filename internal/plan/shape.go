@@ -274,10 +274,7 @@ func indexesOf(s *schema.Schema, o *schema.Object, f *schema.Field) []part {
 	case f.System && f.Identity != schema.FieldOwner:
 		return nil // they are seldom asked for, and each index costs time in every write
 	case f.Unique:
-		key := name
-		if f.IgnoresCase() {
-			key = "lower(" + name + ")"
-		}
+		key := uniqueKey(f)
 		indexes := []part{newPart(owner, kindUnique, o.QualifiedTable()+" ("+key+") WHERE "+schema.QuoteIdent(schema.ColumnDeletedAt)+" IS NULL", "unique")}
 		if f.Indexed && key != name { // filters and orders are by the value itself
 			indexes = append(indexes, newPart(owner, kindIndex, o.QualifiedTable()+" ("+name+")", "indexed"))
@@ -290,6 +287,14 @@ func indexesOf(s *schema.Schema, o *schema.Object, f *schema.Field) []part {
 		return []part{newPart(owner, kindIndex, o.QualifiedTable()+" ("+name+")", "indexed")}
 	}
 	return nil
+}
+
+// uniqueKey is what no two records have the same of, in SQL.
+func uniqueKey(f *schema.Field) string {
+	if f.IgnoresCase() {
+		return "lower(" + schema.QuoteIdent(f.Column) + ")"
+	}
+	return schema.QuoteIdent(f.Column)
 }
 
 // literal is the SQL of a default, in the form in which PostgreSQL prints it back.

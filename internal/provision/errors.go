@@ -26,6 +26,8 @@ const (
 	ReasonDatabaseForeign = "DatabaseForeign"
 	// ReasonHostConflict: the host leads to another tenant.
 	ReasonHostConflict = "HostConflict"
+	// ReasonRowsFail: rows do not bear the change.
+	ReasonRowsFail = "RowsFail"
 	// ReasonSchemaMoved: somebody else applied a schema in between.
 	ReasonSchemaMoved = "SchemaMoved"
 )

@@ -79,10 +79,13 @@ func (s *Schemas) Apply(ctx context.Context, database secret.Connection, p *plan
 		split = len(p.Changes)
 	}
 	how := session{}
-	if split < len(p.Changes) {
+	if split < len(p.Changes) || slices.ContainsFunc(p.Changes, proves) {
 		how.timeout = concurrentTimeout
 	}
 	return s.asOwner(ctx, database, how, func(ctx context.Context, c *pgx.Conn) error {
+		if err := s.prove(ctx, c, p.Changes); err != nil {
+			return err
+		}
 		err := s.servers.retryLocks(ctx, func() error { return applyTogether(ctx, c, p, wanted, p.Changes[:split]) })
 		if err != nil || split == len(p.Changes) {
 			return err
@@ -169,6 +172,8 @@ type changeRow struct {
 	Kind       string   `json:"kind"`
 	Summary    string   `json:"summary"`
 	Class      string   `json:"class"`
+	Prepare    []string `json:"prepare,omitempty"`
+	Prove      []string `json:"prove,omitempty"`
 	Statements []string `json:"statements,omitempty"`
 	Concurrent bool     `json:"concurrent,omitempty"`
 	Drift      bool     `json:"drift,omitempty"`
@@ -179,7 +184,7 @@ func planDocument(p *plan.Plan) ([]byte, error) {
 	for _, c := range p.Changes {
 		row.Changes = append(row.Changes, changeRow{
 			Resource: c.Resource, Object: c.Object, Field: c.Field, Kind: string(c.Kind), Summary: c.Summary, Class: string(c.Class),
-			Statements: c.Statements, Concurrent: c.Concurrent, Drift: c.Drift,
+			Prepare: c.Prepare, Prove: c.Prove, Statements: c.Statements, Concurrent: c.Concurrent, Drift: c.Drift,
 		})
 	}
 	document, err := json.Marshal(row)

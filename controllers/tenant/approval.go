@@ -1,0 +1,298 @@
+package tenant
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	crmv1 "github.com/kontor-crm/kontor/api/v1alpha1"
+	"github.com/kontor-crm/kontor/internal/compile"
+	"github.com/kontor-crm/kontor/internal/plan"
+	"github.com/kontor-crm/kontor/internal/secret"
+)
+
+// countAgain is how old the numbers of a waiting plan become before the records are counted again.
+const countAgain = time.Hour
+
+// decide decides what is done now. Changes that may not run by themselves wait as a
+// ChangePlan: the resources that ask for them are held at their applied form, and
+// the rest goes on.
+func (r *run) decide(ctx context.Context, all *resources, live *plan.Live, database secret.Connection) (*decision, error) {
+	full := decide(r.tenant, all, r.applied, live, nil)
+	if len(full.stuck) > 0 || full.plan.Empty() {
+		return full, nil
+	}
+	record, _, err := r.recorded(ctx, full.plan)
+	if err != nil {
+		return nil, err
+	}
+	if err := r.measure(ctx, full.plan, record, database); err != nil {
+		return nil, err
+	}
+	verdict := judge(record, full.plan)
+	waits := r.waits(full.plan, verdict.approved)
+	if !slices.ContainsFunc(waits, func(why string) bool { return why != "" }) {
+		return full, nil
+	}
+	held, err := r.withhold(ctx, all, live, full, waits, database)
+	if err != nil {
+		return nil, err
+	}
+	if !held.plan.Empty() {
+		return held, nil // what waits is planned on top of it
+	}
+	name, err := r.propose(ctx, record, full.plan, waits, verdict)
+	if err != nil {
+		return nil, err
+	}
+	held.proposed, held.rejected = name, verdict.rejected
+	return held, nil
+}
+
+// withhold plans again without the resources that ask for changes which wait, until
+// nothing of the plan does.
+func (r *run) withhold(
+	ctx context.Context, all *resources, live *plan.Live, full *decision, waits []string, database secret.Connection,
+) (*decision, error) {
+	reasons := map[compile.Ref]string{}
+	for d := full; ; {
+		before := len(reasons)
+		unowned := false
+		for i, why := range waits {
+			if why == "" {
+				continue
+			}
+			change := d.plan.Changes[i]
+			owners := slices.DeleteFunc(d.owners(change), func(ref compile.Ref) bool { _, already := reasons[ref]; return already })
+			if len(owners) == 0 {
+				unowned = true
+				continue
+			}
+			reasons[owners[0]] = joined(reasons[owners[0]], change.Summary+": "+why)
+		}
+		if unowned && len(reasons) == before { // it is the standard model's: nothing can go on without it
+			rest := *d
+			rest.waiting, rest.plan = reasons, &plan.Plan{Base: d.plan.Base, Revision: d.plan.Base}
+			for i, why := range waits {
+				if why != "" {
+					rest.stuck = append(rest.stuck, d.plan.Changes[i].Summary+": "+why)
+				}
+			}
+			return &rest, nil
+		}
+		d = decide(r.tenant, all, r.applied, live, reasons)
+		d.wantedDigest = full.wantedDigest
+		if d.plan.Empty() || len(d.stuck) > 0 {
+			return d, nil
+		}
+		if err := r.measure(ctx, d.plan, nil, database); err != nil {
+			return nil, err
+		}
+		if waits = r.waits(d.plan, false); !slices.ContainsFunc(waits, func(why string) bool { return why != "" }) {
+			return d, nil
+		}
+	}
+}
+
+// measure asks the records whether they bear the plan, or takes what the ChangePlan
+// says of them when it is not old, nobody has decided and nobody asks for another look.
+func (r *run) measure(ctx context.Context, p *plan.Plan, record *crmv1.ChangePlan, database secret.Connection) error {
+	if !slices.ContainsFunc(p.Changes, func(c plan.Change) bool { return c.Check != nil }) {
+		return nil
+	}
+	if record != nil && record.Status.Phase == crmv1.PlanWaiting && record.Spec.Decision == "" && !r.isAsked() && record.Status.CountedAt != nil &&
+		r.Now().Sub(record.Status.CountedAt.Time) < countAgain && len(record.Status.Changes) == len(p.Changes) {
+		for i := range p.Changes {
+			if told := record.Status.Changes[i].Impact; told != nil {
+				p.Changes[i].Impact = &plan.Impact{
+					Rows: told.Records, Filled: told.Filled, Failing: told.Failing, Hash: told.FailingHash, IDs: told.FailingRecords,
+				}
+			}
+		}
+		return nil
+	}
+	if err := r.Schemas.Measure(ctx, database, p); err != nil {
+		return fmt.Errorf("asking the records whether they bear the changes: %w", err)
+	}
+	return nil
+}
+
+// isAsked says whether somebody requested this very look at the tenant.
+func (r *run) isAsked() bool {
+	asked := r.tenant.Annotations[crmv1.ReconcileRequestedAtAnnotation]
+	return asked != "" && asked != r.tenant.Status.LastHandledReconcileAt
+}
+
+// waits says of each change of a plan why it does not run now, or "".
+func (r *run) waits(p *plan.Plan, approved bool) []string {
+	waits := make([]string, len(p.Changes))
+	if p.Base == 0 {
+		return waits // nothing is there that it could change
+	}
+	policy := r.tenant.Spec.ChangePolicy
+	open := isOpen(policy.Window, r.Now().In(r.zone()))
+	for i, change := range p.Changes {
+		class := effectiveClass(change)
+		switch {
+		case change.Impact != nil && change.Impact.Failing > 0:
+			waits[i] = failingText(change.Impact.Failing)
+		case !approved && policy.Automatic != nil && !slices.Contains(policy.Automatic, class) && !change.Drift:
+			waits[i] = fmt.Sprintf("%s changes need an approval", class)
+		case !open && class != crmv1.ChangeSafe:
+			waits[i] = "it runs in the window that spec.changePolicy of the Tenant names"
+		}
+	}
+	return waits
+}
+
+func failingText(failing int64) string {
+	if failing == 1 {
+		return "1 record does not bear it and has to be mended first"
+	}
+	return fmt.Sprintf("%d records do not bear it and have to be mended first", failing)
+}
+
+// effectiveClass is the danger of a change, the records that are there considered.
+func effectiveClass(change plan.Change) crmv1.ChangeClass {
+	if change.Impact != nil && change.Impact.Failing > 0 {
+		return crmv1.ChangeDangerous
+	}
+	return crmv1.ChangeClass(change.Class)
+}
+
+// zone is the tenant's time zone.
+func (r *run) zone() *time.Location {
+	zone, err := time.LoadLocation(r.tenant.Spec.TimeZone)
+	if err != nil { // the compiler says so
+		return time.UTC
+	}
+	return zone
+}
+
+// isOpen says whether the moment, in the tenant's time zone, lies in the window; none is always open.
+func isOpen(window *crmv1.ChangeWindow, now time.Time) bool {
+	if window == nil {
+		return true
+	}
+	opens, err := time.Parse("15:04", window.Start)
+	if err != nil { // the CRD refuses it
+		return false
+	}
+	for _, days := range []int{0, -1} { // it may have opened yesterday
+		day := now.AddDate(0, 0, days)
+		start := time.Date(day.Year(), day.Month(), day.Day(), opens.Hour(), opens.Minute(), 0, 0, now.Location())
+		onDay := len(window.Days) == 0 || slices.Contains(window.Days, crmv1.Weekday(start.Weekday().String()))
+		if onDay && !now.Before(start) && now.Before(start.Add(time.Duration(window.Hours)*time.Hour)) {
+			return true
+		}
+	}
+	return false
+}
+
+// judgement is what a person's decision on a plan is worth now.
+type judgement struct {
+	approved, rejected bool
+	// void says why an approval does not count; empty when it does, or there is none.
+	void string
+}
+
+func judge(record *crmv1.ChangePlan, p *plan.Plan) judgement {
+	if record == nil {
+		return judgement{}
+	}
+	current := record.Spec.Digest == p.ApprovalDigest()
+	switch record.Spec.Decision {
+	case crmv1.DecisionApprove:
+		if current {
+			return judgement{approved: true}
+		}
+		return judgement{void: "the approval is void: it is for another digest; since it was read other records fail, or another plan was meant"}
+	case crmv1.DecisionReject:
+		// Whoever rejects a plan rejects it with a record more or less, too.
+		return judgement{rejected: true}
+	}
+	return judgement{}
+}
+
+// recorded is the plan's ChangePlan; found is false, and it is nil, when there is none.
+func (r *run) recorded(ctx context.Context, p *plan.Plan) (record *crmv1.ChangePlan, found bool, err error) {
+	record = &crmv1.ChangePlan{}
+	err = r.Client.Get(ctx, client.ObjectKey{Namespace: r.tenant.Namespace, Name: r.planName(p)}, record)
+	if apierrors.IsNotFound(err) {
+		return nil, false, nil
+	}
+	if err != nil {
+		return nil, false, fmt.Errorf("reading plan %q: %w", r.planName(p), err)
+	}
+	return record, true, nil
+}
+
+// propose writes down a plan that waits, and what it waits for.
+func (r *run) propose(ctx context.Context, record *crmv1.ChangePlan, p *plan.Plan, waits []string, verdict judgement) (name string, err error) {
+	if record == nil {
+		if record, err = r.createPlan(ctx, p); err != nil {
+			return "", err
+		}
+	}
+	before := record.DeepCopy()
+	phase, message := crmv1.PlanWaiting, "waits for: "+strings.Join(reasonsOf(waits), "; ")
+	switch {
+	case verdict.rejected:
+		phase, message = crmv1.PlanRejected, fmt.Sprintf("rejected by %s", record.Spec.By)
+	case verdict.approved:
+		message = fmt.Sprintf("approved by %s; %s", record.Spec.By, message)
+	case verdict.void != "":
+		message = verdict.void + "; " + message
+	}
+	status := r.planStatus(record, p, waits)
+	status.Phase, status.Message = phase, cut(message, maxSummary)
+	// What was counted a while ago is not said to be of now.
+	if record.Status.CountedAt != nil && record.Status.Digest == status.Digest && record.Status.Phase == phase &&
+		r.Now().Sub(record.Status.CountedAt.Time) < countAgain {
+		status.CountedAt = record.Status.CountedAt
+	}
+	record.Status = status
+	if err := r.patchPlan(ctx, record, before); err != nil {
+		return "", err
+	}
+	if before.Status.Phase != phase {
+		r.proposedPlan(record.Name, phase)
+	}
+	return record.Name, nil
+}
+
+func reasonsOf(waits []string) []string {
+	var found []string
+	for _, why := range waits {
+		if why != "" && !slices.Contains(found, why) {
+			found = append(found, why)
+		}
+	}
+	return found
+}
+
+func readyPlan(record *crmv1.ChangePlan) {
+	record.Status.ObservedGeneration = record.Generation
+	meta.SetStatusCondition(&record.Status.Conditions, metav1.Condition{
+		Type: crmv1.ConditionReady, Status: metav1.ConditionTrue, ObservedGeneration: record.Generation,
+		Reason: crmv1.ReasonPlanned, Message: "the plan is computed; status.phase says what became of it",
+	})
+}
+
+// joined adds a reason to others, once.
+func joined(reasons, reason string) string {
+	switch {
+	case reasons == "":
+		return reason
+	case strings.Contains(reasons, reason):
+		return reasons
+	}
+	return reasons + "; " + reason
+}

@@ -1,0 +1,133 @@
+package plan
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/kontor-crm/kontor/internal/schema"
+)
+
+// Check asks the rows that are there whether they bear a change.
+type Check struct {
+	// Failing is a query that gives the ids of the rows that do not, each once.
+	Failing string
+	// Table is the qualified name of the table, quoted; Filled is the condition on its
+	// rows that have a value in what is checked.
+	Table, Filled string
+}
+
+// Impact is what a change means for the rows that are there.
+type Impact struct {
+	// Rows are all of the table, deleted records included; Filled those of them that have a value.
+	Rows, Filled int64
+	// Failing is how many do not bear the change.
+	Failing int64
+	// Hash tells sets of failing rows apart; empty when none fails.
+	Hash string
+	// IDs are the first of the failing rows, at most MaxFailingIDs.
+	IDs []string
+}
+
+// MaxFailingIDs is how many failing rows a plan names.
+const MaxFailingIDs = 10
+
+// narrows says whether a check of a column may be broken by rows that the applied
+// schema lets pass.
+func (t *tableMaker) narrows(c *column, p part) bool {
+	before := t.appliedField(c)
+	if before == nil || c.field.System || !t.live.HasRows || t.had[key("part", t.object().Table, p.name)] {
+		return false
+	}
+	if p.kind == kindRequired {
+		return !isRequired(before)
+	}
+	return slices.ContainsFunc(c.field.Rules(), func(rule schema.Rule) bool {
+		return string(rule.Kind) == p.kind && !impliedBy(before.Rules(), rule)
+	})
+}
+
+// proving is the narrower check that takes the place of the one of that name; false
+// when there is none.
+func (t *tableMaker) proving(c *column, name string) (part, bool) {
+	for _, p := range c.constraints() {
+		if isNamed(name, c.name, p.kind) && t.narrows(c, p) {
+			return p, true
+		}
+	}
+	return part{}, false
+}
+
+// proveCheck plans a check that rows may break: new rows have to pass it first, then
+// those that are there are gone through, and only then does the schema say it. The
+// checks that it replaces hold until then.
+func (t *tableMaker) proveCheck(c *column, p part, there bool, replaced []string) {
+	kind := NarrowRule
+	if p.kind == kindRequired {
+		kind = ChangeRequired
+	}
+	change := t.change(c, kind)
+	change.Lock = lockAccessExclusive
+	change.Summary = fmt.Sprintf("change field %q of %s: %s", c.field.Path(), t.object().Name, t.narrowing(c, p))
+	if !there {
+		change.Prepare = []string{alter(t.object(), "ADD "+addCheck(p, true))}
+	}
+	change.Prove = []string{alter(t.object(), "VALIDATE CONSTRAINT "+schema.QuoteIdent(p.name))}
+	change.Undo = []string{alter(t.object(), "DROP CONSTRAINT IF EXISTS "+schema.QuoteIdent(p.name))}
+	drops := make([]string, 0, len(replaced))
+	for _, name := range replaced {
+		drops = append(drops, "DROP CONSTRAINT "+schema.QuoteIdent(name))
+		delete(t.live.Constraints, name)
+	}
+	if len(drops) > 0 {
+		change.Statements = []string{alter(t.object(), drops...)}
+	}
+	change.Check = &Check{
+		Failing: "SELECT " + schema.QuoteIdent(schema.FieldID) + " FROM " + t.object().QualifiedTable() + " WHERE (" + p.definition + ") IS FALSE",
+		Table:   t.object().QualifiedTable(), Filled: schema.QuoteIdent(c.name) + " IS NOT NULL",
+	}
+	t.add(phaseProve, change)
+}
+
+// narrowing says in words what a check asks for, and what was asked for before.
+func (t *tableMaker) narrowing(c *column, p part) string {
+	before := t.appliedField(c)
+	for _, rule := range c.field.Rules() {
+		if string(rule.Kind) == p.kind && before != nil {
+			return describeNarrowing(c.field.Path(), before, rule)
+		}
+	}
+	return p.words
+}
+
+// mayRepeat says whether rows may break a unique index over those columns: they hold
+// rows already, and no applied schema had the index.
+func (t *tableMaker) mayRepeat(p part, columns []string) bool {
+	return p.kind == kindUnique && t.live.HasRows && !t.had[key("part", t.object().Table, p.name)] &&
+		!slices.ContainsFunc(columns, func(name string) bool { _, there := t.live.Columns[name]; return !there })
+}
+
+// proveUnique plans a unique index that rows may break. It is whole before the schema
+// says it, and before one that it replaces goes.
+func (t *tableMaker) proveUnique(change Change, p part, keys []string) {
+	existing, there := t.live.Indexes[p.name]
+	if there && existing.Valid {
+		return
+	}
+	change.Kind, change.Lock = ChangeUnique, lockShareUpdate
+	drop := "DROP INDEX CONCURRENTLY IF EXISTS " + inRecords(p.name)
+	if there { // a making that was broken off leaves an index that nothing uses
+		change.Prove = []string{drop}
+	}
+	change.Prove = append(change.Prove, createIndex(p, true))
+	change.Undo = []string{drop}
+	filled := strings.Join(keys, " IS NOT NULL AND ") + " IS NOT NULL"
+	id, alive := schema.QuoteIdent(schema.FieldID), schema.QuoteIdent(schema.ColumnDeletedAt)+" IS NULL"
+	change.Check = &Check{
+		// The oldest of the rows with a value keeps it; the ids grow with time.
+		Failing: "SELECT " + id + " FROM (SELECT " + id + ", row_number() OVER (PARTITION BY " + strings.Join(keys, ", ") + " ORDER BY " + id + ") AS nth FROM " +
+			t.object().QualifiedTable() + " WHERE " + alive + " AND " + filled + ") AS same WHERE nth > 1",
+		Table: t.object().QualifiedTable(), Filled: filled,
+	}
+	t.add(phaseProve, change)
+}

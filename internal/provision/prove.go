@@ -1,0 +1,108 @@
+package provision
+
+import (
+	"context"
+	"fmt"
+	"strings"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/kontor-crm/kontor/internal/fault"
+	"github.com/kontor-crm/kontor/internal/plan"
+	"github.com/kontor-crm/kontor/internal/schema"
+	"github.com/kontor-crm/kontor/internal/secret"
+)
+
+// Measure counts the rows that do not bear the changes of a plan, and sets their
+// Impact. All counts are of one moment. It takes no lock that anybody feels.
+func (s *Schemas) Measure(ctx context.Context, database secret.Connection, p *plan.Plan) error {
+	return s.asOwner(ctx, database, session{timeout: concurrentTimeout}, func(ctx context.Context, c *pgx.Conn) error {
+		err := pgx.BeginTxFunc(ctx, c, pgx.TxOptions{IsoLevel: pgx.RepeatableRead, AccessMode: pgx.ReadOnly}, func(tx pgx.Tx) error {
+			for i := range p.Changes {
+				check := p.Changes[i].Check
+				if check == nil {
+					continue
+				}
+				impact, err := measure(ctx, tx, check)
+				if err != nil {
+					return fmt.Errorf("%s: %w", p.Changes[i].Summary, err)
+				}
+				p.Changes[i].Impact = impact
+			}
+			return nil
+		})
+		return translate(err, "counting the rows that a change concerns in %q", database.Database)
+	})
+}
+
+func measure(ctx context.Context, tx pgx.Tx, check *plan.Check) (*plan.Impact, error) {
+	var impact plan.Impact
+	count := "SELECT count(*), count(*) FILTER (WHERE " + check.Filled + ") FROM " + check.Table
+	if err := tx.QueryRow(ctx, count).Scan(&impact.Rows, &impact.Filled); err != nil {
+		return nil, err
+	}
+	// The hash is that of a set: neither the order of the rows nor their number costs memory.
+	id := schema.QuoteIdent(schema.FieldID)
+	failing := "SELECT count(*), coalesce(to_hex(bit_xor(hashtextextended(" + id + "::text, 0))) || to_hex(bit_xor(hashtextextended(" + id + "::text, 1))), '') FROM (" +
+		check.Failing + ") AS failing"
+	if err := tx.QueryRow(ctx, failing).Scan(&impact.Failing, &impact.Hash); err != nil {
+		return nil, err
+	}
+	if impact.Failing == 0 {
+		return &impact, nil
+	}
+	first := fmt.Sprintf("SELECT %s::text FROM (%s) AS failing ORDER BY %s LIMIT %d", id, check.Failing, id, plan.MaxFailingIDs)
+	rows, err := tx.Query(ctx, first)
+	if err != nil {
+		return nil, err
+	}
+	impact.IDs, err = pgx.CollectRows(rows, pgx.RowTo[string])
+	return &impact, err
+}
+
+func proves(c plan.Change) bool { return len(c.Prepare)+len(c.Prove) > 0 }
+
+// prove runs what comes before a plan's transaction: from then on every row bears the
+// changes, those that are there and those that come. When one does not, all of it is
+// taken back, and the error is a Conflict with the reason RowsFail.
+func (s *Schemas) prove(ctx context.Context, c *pgx.Conn, changes []plan.Change) error {
+	var begun []plan.Change
+	var failed error
+	for _, change := range changes {
+		if !proves(change) {
+			continue
+		}
+		begun = append(begun, change)
+		if failed = s.proveOne(ctx, c, change); failed != nil {
+			break
+		}
+	}
+	if failed == nil {
+		return nil
+	}
+	for _, change := range begun {
+		// What cannot be taken back now the next plan finds.
+		if err := s.servers.retryLocks(ctx, func() error { return run(ctx, c, change.Undo...) }); err != nil {
+			break
+		}
+	}
+	return failed
+}
+
+func (s *Schemas) proveOne(ctx context.Context, c *pgx.Conn, change plan.Change) error {
+	for _, statement := range change.Prepare {
+		if err := s.servers.retryLocks(ctx, func() error { return run(ctx, c, statement) }); err != nil {
+			return translate(err, "%s", change.Summary)
+		}
+	}
+	for _, statement := range change.Prove {
+		err := s.servers.retryLocks(ctx, func() error { return run(ctx, c, statement) })
+		if code := sqlState(err); strings.HasPrefix(code, "23") { // a row breaks the check or the index
+			return fault.Because(fault.Conflict, ReasonRowsFail, "%s: records came meanwhile that do not bear it", change.Summary)
+		}
+		if err != nil {
+			return translate(err, "%s", change.Summary)
+		}
+	}
+	return nil
+}
