@@ -264,9 +264,9 @@ type FieldSpec struct {
 	// indexed makes filters and sorting by this field fast. It costs a little
 	// with each write. A unique field is always indexed. A formula or rollup is
 	// computed whenever it is asked for; one that is indexed is kept in a column
-	// instead, right after every write of its record and of those that point to
-	// it. So it can use neither now() or today() nor fields of the records that
-	// its own points to.
+	// instead, and right after every write of its record, of those that point to
+	// it and of those that it points to. So it can use neither now() or today()
+	// nor records further away.
 	// +optional
 	Indexed bool `json:"indexed,omitempty"`
 

@@ -73,7 +73,7 @@ func TestAWrongComputedFieldIsToldWhere(t *testing.T) {
 		{field("f", `object: customer, type: text, formula: {expression: name, returns: text}`), crmv1.ReasonInvalid, "spec.formula", "only a field of the type formula"},
 		{field("f", `object: customer, type: formula, required: true, unique: true, formula: {expression: name, returns: text}`), crmv1.ReasonInvalid, "spec.unique", "cannot be unique"},
 		{field("f", `object: customer, type: formula, indexed: true, formula: {expression: "today() < date(\"2027-01-01\")", returns: boolean}`), crmv1.ReasonInvalid, "spec.indexed", "depends on when it is asked for"},
-		{field("f", `object: customer, type: formula, indexed: true, formula: {expression: owner.name, returns: text}`), crmv1.ReasonInvalid, "spec.indexed", "reads fields of the user that a relation points to"},
+		{field("f", `object: customer, type: formula, indexed: true, formula: {expression: owner.department.name, returns: text}`), crmv1.ReasonInvalid, "spec.indexed", "reads fields of the department that another record"},
 		{field("f", `object: customer, type: formula, indexed: true, formula: {expression: "name.replace(\"a\", \"bcdefghijklmnop\")", returns: text}`), crmv1.ReasonInvalid, "spec.indexed", "shorten them with substring(0, 600)"},
 		{fleets + field("f", `object: customer, type: rollup, indexed: true, rollup: {inverse: fleets, function: count, filter: "customer.name == plate"}`), crmv1.ReasonInvalid, "spec.indexed", "reads fields of the customer"},
 		{fleets + totals + field("f", `object: user, type: formula, indexed: true, formula: {expression: "owned.size()", returns: integer}`), crmv1.ReasonInvalid, "spec.formula.expression", "no field"},

@@ -19,6 +19,16 @@ type Sources struct {
 	Own []*schema.Field
 	// Lists are records that point to it.
 	Lists []ListSource
+	// References are records that it points to; the relations are among its own fields.
+	References []ReferenceSource
+}
+
+// ReferenceSource is the live record of an object that a relation of a record points to.
+type ReferenceSource struct {
+	Object   *schema.Object
+	Relation *schema.Field
+	// Fields are what is read of it.
+	Fields []*schema.Field
 }
 
 // ListSource are the live records of an object whose relation points to a record.
@@ -33,7 +43,7 @@ type ListSource struct {
 // why no write could keep it right: a fault.Malformed at the path "indexed".
 func (e *Expression) Sources() (*Sources, error) {
 	s := &Sources{}
-	t := &tracer{self: e.self, sources: s, rows: map[*row]*[]*schema.Field{e.self: &s.Own}}
+	t := &tracer{self: e.self.object, sources: s, rows: map[*row]*[]*schema.Field{e.self: &s.Own}}
 	t.walk(e.root)
 	if e.root.kind() == schema.KindText && lengthOf(e.root) > maxKeptText {
 		t.refuse(fmt.Sprintf("its texts may have %d characters, and an index takes %d; shorten them with substring(0, %d)", lengthOf(e.root), maxKeptText, maxKeptText))
@@ -46,7 +56,8 @@ func (e *Expression) Sources() (*Sources, error) {
 
 // tracer goes through a tree and finds what it reads.
 type tracer struct {
-	self    *row
+	// self is the object of the field.
+	self    *schema.Object
 	sources *Sources
 	// rows are the records in scope, with what is read of each.
 	rows    map[*row]*[]*schema.Field
@@ -70,7 +81,7 @@ func (t *tracer) walk(n node) {
 		t.rows[n.body.self] = t.rows[n.at]
 		t.walk(n.body.root)
 	case related:
-		t.refuse("it reads fields of the " + n.row.object.Name + " that a relation points to, and is kept right by the writes of its own record and of those that point to it alone")
+		t.reference(n)
 	case aggregate:
 		t.list(n)
 	case call:
@@ -111,13 +122,54 @@ func (t *tracer) list(n aggregate) {
 func (t *tracer) add(source ListSource) {
 	for i := range t.sources.Lists {
 		if known := &t.sources.Lists[i]; known.Relation == source.Relation {
-			for _, f := range source.Fields {
-				if !slices.Contains(known.Fields, f) {
-					known.Fields = append(known.Fields, f)
-				}
-			}
+			known.Fields = united(known.Fields, source.Fields)
 			return
 		}
 	}
 	t.sources.Lists = append(t.sources.Lists, source)
+}
+
+// reference notes the record that a relation points to.
+func (t *tracer) reference(n related) {
+	relation, ok := n.reference.(reading)
+	if !ok || t.rows[relation.row] != &t.sources.Own {
+		t.refuse("it reads fields of the " + n.row.object.Name + " that another record than its own points to; index a formula of that other record, and use that")
+		return
+	}
+	t.walk(relation)
+	source := ReferenceSource{Object: n.row.object, Relation: relation.field}
+	t.rows[n.row] = &source.Fields
+	t.walk(n.value)
+	if goesThrough(n.value, t.self) {
+		t.refuse("it reads of the " + n.row.object.Name + " what changes with every " + t.self.Name + " beside it, and each of them would have to be written again")
+	}
+	for i := range t.sources.References {
+		if known := &t.sources.References[i]; known.Relation == source.Relation {
+			known.Fields = united(known.Fields, source.Fields)
+			return
+		}
+	}
+	t.sources.References = append(t.sources.References, source)
+}
+
+func united(known, others []*schema.Field) []*schema.Field {
+	for _, f := range others {
+		if !slices.Contains(known, f) {
+			known = append(known, f)
+		}
+	}
+	return known
+}
+
+// goesThrough says whether a value follows from lists of an object's records.
+func goesThrough(n node, o *schema.Object) bool {
+	switch n := n.(type) {
+	case computed:
+		return goesThrough(n.body.root, o)
+	case aggregate:
+		if n.of.row.object == o {
+			return true
+		}
+	}
+	return slices.ContainsFunc(parts(n), func(part node) bool { return goesThrough(part, o) })
 }

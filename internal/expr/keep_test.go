@@ -18,6 +18,8 @@ func indexed(f *schema.Field) *schema.Field {
 func sourcesOf(t *testing.T, f *schema.Field) (string, error) {
 	t.Helper()
 	s, o := deals(t,
+		with("customer", indexed(rollup("total", schema.Rollup{Inverse: "deals", Function: schema.RollupSum, Field: "amount"})), indexed(formula("half", schema.TypeMoney, "total / 2")),
+			indexed(formula("staff", schema.TypeInteger, "employees + 1"))),
 		with("line", formula("value", schema.TypeDecimal, `price * quantity`), indexed(formula("kept_value", schema.TypeDecimal, `price * quantity`))),
 		with("deal", formula("weighted", schema.TypeMoney, `amount * share / 100`), indexed(formula("kept_weighted", schema.TypeMoney, `amount * share / 100`)), f))
 	e, err := expr.CompileComputed(s, o, f)
@@ -36,6 +38,9 @@ func sourcesOf(t *testing.T, f *schema.Field) (string, error) {
 		return strings.Join(all, " ")
 	}
 	text := names(sources.Own)
+	for _, reference := range sources.References {
+		text += fmt.Sprintf(", %s by %s: %s", reference.Object.Name, reference.Relation.Name, names(reference.Fields))
+	}
 	for _, list := range sources.Lists {
 		text += fmt.Sprintf(", %s by %s: %s", list.Object.Name, list.Relation.Name, names(list.Fields))
 	}
@@ -47,6 +52,8 @@ func TestAKeptFieldFollowsFromItsRecordAndThoseThatPointToIt(t *testing.T) {
 	for text, want := range map[string]string{
 		`weighted + amount`: "amount share",
 		`kept_weighted + 1`: "kept_weighted",
+		`customer.staff`:    "customer, customer by customer: staff",
+		`customer.revenue + partner.revenue + customer.employees`:     "customer partner, customer by customer: revenue employees, customer by partner: revenue",
 		`lines.filter(x, !x.free).map(x, x.value).sum() + seats`:      "seats, line by deal: free price quantity",
 		`lines.map(x, x.kept_value).max() + lines.size() + amount`:    "amount, line by deal: kept_value",
 		`lines.filter(x, x.price > amount).size() - lines.size() + 1`: "amount, line by deal: price",
@@ -62,8 +69,10 @@ func TestWhatNoWriteKeepsRightIsNotKept(t *testing.T) {
 	for text, words := range map[string]string{
 		`close_date - today()`:                            "depends on when it is asked for",
 		`(now() > called_at) ? 1 : 2`:                     "depends on when it is asked for",
-		`customer.revenue`:                                "reads fields of the customer",
-		`lines.filter(x, x.deal.hot).size()`:              "reads fields of the deal",
+		`amount / customer.half`:                          "what changes with every deal beside it",
+		`customer.parent.revenue`:                         "reads fields of the customer that another record",
+		`lines.filter(x, x.deal.hot).size()`:              "reads fields of the deal that another record",
+		`(hot ? customer : partner).revenue`:              "reads fields of the customer that another record",
 		`customer.deals.size()`:                           "of other records than its own",
 		`lines.filter(x, x.due_on == today()).size() + 1`: "depends on when",
 	} {

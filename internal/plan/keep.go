@@ -78,6 +78,11 @@ func keepingOf(s *schema.Schema) *keeping {
 			k.keepTargets(o, f)
 		}
 	}
+	for _, o := range s.Objects {
+		for _, f := range o.AllFields() {
+			k.keepPointing(s, o, f)
+		}
+	}
 	return k
 }
 
@@ -128,6 +133,9 @@ func (f *keptField) reads() []*schema.Field {
 	for _, list := range f.sources.Lists {
 		all = append(all, list.Fields...)
 	}
+	for _, reference := range f.sources.References {
+		all = append(all, reference.Fields...)
+	}
 	return all
 }
 
@@ -140,11 +148,11 @@ func (k *keeping) keepOwn(s *schema.Schema, o *schema.Object) {
 		return
 	}
 	var body strings.Builder
-	body.WriteString("BEGIN\n")
+	body.WriteString("BEGIN\n" + k.holdReferences(fields))
 	events := "BEFORE INSERT"
 	for _, f := range fields {
 		set := "NEW." + schema.QuoteIdent(f.field.Column) + " := " + f.expression.Definition(zoneOf(s), "new") + ";\n"
-		if len(f.sources.Lists) == 0 {
+		if len(f.sources.Lists)+len(f.sources.References) == 0 {
 			events = "BEFORE INSERT OR UPDATE"
 			body.WriteString("  " + set)
 			continue
@@ -161,6 +169,36 @@ func (k *keeping) keepOwn(s *schema.Schema, o *schema.Object) {
 	keep := newKeeper(o, o.Table, body.String(), fields)
 	keep.call(o.Table, events+" ON "+o.QualifiedTable()+" FOR EACH ROW")
 	k.keepers = append(k.keepers, keep)
+}
+
+// holdReferences locks the records that an object's fields are to be read of when a
+// record begins to point to them: who changes them meanwhile could not see that it
+// does. Records that change with this one, by their own keepers, are locked as those will.
+func (k *keeping) holdReferences(fields []*keptField) string {
+	text, held := "", map[*schema.Field]bool{}
+	for _, f := range fields {
+		for _, reference := range f.sources.References {
+			if held[reference.Relation] {
+				continue
+			}
+			held[reference.Relation] = true
+			strength := "SHARE"
+			if k.follows(reference.Object, f.object) {
+				strength = "NO KEY UPDATE"
+			}
+			pointer := schema.QuoteIdent(reference.Relation.Column)
+			text += "  IF TG_OP = 'INSERT' OR NEW." + pointer + " IS DISTINCT FROM OLD." + pointer + " THEN\n" +
+				"    PERFORM FROM " + reference.Object.QualifiedTable() + " AS r WHERE r." + schema.QuoteIdent(schema.FieldID) + " = NEW." + pointer + " FOR " + strength + ";\n  END IF;\n"
+		}
+	}
+	return text
+}
+
+// follows says whether fields of an object follow from records of another that point to one.
+func (k *keeping) follows(o, other *schema.Object) bool {
+	return slices.ContainsFunc(k.fields, func(f *keptField) bool {
+		return f.object == o && slices.ContainsFunc(f.sources.Lists, func(list expr.ListSource) bool { return list.Object == other })
+	})
 }
 
 // keepTargets makes the keeper of the fields that follow from the records of an
@@ -205,6 +243,47 @@ func (k *keeping) keepTargets(o *schema.Object, relation *schema.Field) {
 		{"INSERT", "NEW TABLE AS after_rows"}, {"UPDATE", "OLD TABLE AS before_rows NEW TABLE AS after_rows"}, {"DELETE", "OLD TABLE AS before_rows"},
 	} {
 		keep.call(owner+"_"+strings.ToLower(on.event), "AFTER "+on.event+" ON "+o.QualifiedTable()+" REFERENCING "+on.tables+" FOR EACH STATEMENT")
+	}
+	k.keepers = append(k.keepers, keep)
+}
+
+// keepPointing makes the keeper of the fields that follow from a record which a
+// relation of theirs points to: when that was written, it computes those that point to it.
+func (k *keeping) keepPointing(s *schema.Schema, o *schema.Object, relation *schema.Field) {
+	target, ok := s.ObjectByIdentity(relation.Target)
+	if !ok {
+		return
+	}
+	var fields []*keptField
+	read := []string{schema.QuoteIdent(schema.ColumnDeletedAt) + " IS NULL"}
+	for _, f := range k.fields {
+		for _, reference := range f.sources.References {
+			if f.object != o || reference.Relation != relation {
+				continue
+			}
+			fields = append(fields, f)
+			for _, column := range reference.Fields {
+				if name := schema.QuoteIdent(column.Column); !slices.Contains(read, name) {
+					read = append(read, name)
+				}
+			}
+		}
+	}
+	if len(fields) == 0 {
+		return
+	}
+	pointer, id := schema.QuoteIdent(relation.Column), schema.QuoteIdent(schema.FieldID)
+	pointing := "SELECT array_agg(p." + id + ") INTO touched FROM " + o.QualifiedTable() + " AS p WHERE p." + pointer + " IN (SELECT n." + id + " FROM after_rows AS n"
+	body := "DECLARE\n  touched uuid[];\nBEGIN\n" +
+		"  IF TG_OP = 'INSERT' THEN\n    " + pointing + ");\n" +
+		"  ELSE\n    " + pointing + " JOIN before_rows AS o ON o." + id + " = n." + id +
+		" WHERE ROW(" + prefixed("o.", read) + ") IS DISTINCT FROM ROW(" + prefixed("n.", read) + "));\n  END IF;\n" +
+		"  IF touched IS NOT NULL THEN\n" + recompute(fields, "touched") + "  END IF;\n  RETURN NULL;\nEND"
+	owner := target.Table + "_" + o.Table + "_" + relation.Column
+	keep := newKeeper(target, owner, body, fields)
+	keep.call(owner+"_update", "AFTER UPDATE ON "+target.QualifiedTable()+" REFERENCING OLD TABLE AS before_rows NEW TABLE AS after_rows FOR EACH STATEMENT")
+	if target == o { // one statement may make a record behind the one that points to it
+		keep.call(owner+"_insert", "AFTER INSERT ON "+target.QualifiedTable()+" REFERENCING NEW TABLE AS after_rows FOR EACH STATEMENT")
 	}
 	k.keepers = append(k.keepers, keep)
 }
@@ -334,7 +413,7 @@ func (m *maker) dropKeepers(table string, wanted map[string]bool) {
 // values may be wrong by now.
 func (m *maker) planKeeper(k *keeper, before *keeping, refill map[*keptField]bool) {
 	table, exists := m.live.Tables[k.object.Table]
-	if exists && k.isLive(table) || m.broken[k.object.Identity] || m.broken[k.fields[0].object.Identity] {
+	if exists && k.isLive(table) || m.broken[k.object.Identity] || slices.ContainsFunc(k.fields, m.cannotCompute) {
 		return
 	}
 	names := make([]string, 0, len(k.fields))
@@ -368,6 +447,14 @@ func (m *maker) planKeeper(k *keeper, before *keeping, refill map[*keptField]boo
 			refill[f] = refill[f] || change.Drift
 		}
 	}
+}
+
+// cannotCompute says whether a column is not there that the field is kept in or read from.
+func (m *maker) cannotCompute(f *keptField) bool {
+	if m.broken[f.object.Identity] {
+		return true
+	}
+	return slices.ContainsFunc(f.expression.Fields(), func(use expr.Use) bool { return m.broken[use.Object.Identity] })
 }
 
 // isLive says whether the table calls the keeper as it should be.
@@ -416,7 +503,7 @@ func (m *maker) planFill(f *keptField, before *keeping, refill map[*keptField]bo
 	if _, exists := m.live.Tables[f.object.Table]; !exists {
 		return // made with the table, and marked
 	}
-	if m.broken[f.object.Identity] || m.markOf(f) == f.mark && !unkept {
+	if m.cannotCompute(f) || m.markOf(f) == f.mark && !unkept {
 		return
 	}
 	wasRight := slices.ContainsFunc(before.fields, func(b *keptField) bool {

@@ -1,6 +1,7 @@
 package rest_test
 
 import (
+	"context"
 	"fmt"
 	"math/rand/v2"
 	"net/http"
@@ -8,6 +9,9 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
 
 	"github.com/kontor-crm/kontor/internal/expr"
 	"github.com/kontor-crm/kontor/internal/schema"
@@ -35,7 +39,9 @@ func keeping(s *schema.Schema) {
 				kept(formula("heading", schema.TypeText, `name + " (" + kind + ") " + string(deals)`)),
 				kept(formula("big", schema.TypeBoolean, `opportunities.filter(o, o.amount > employees).size() > 1`)))
 		case "opportunity":
-			o.Fields = append(o.Fields, kept(formula("weighted_amount", schema.TypeMoney, `amount * probability / 100`)))
+			o.Fields = append(o.Fields,
+				kept(formula("weighted_amount", schema.TypeMoney, `amount * probability / 100`)),
+				kept(formula("of", schema.TypeText, `name + " of " + customer.name + " " + customer.kind`)))
 		}
 	}
 }
@@ -154,6 +160,20 @@ func TestF80ARollUpThatIsIndexedIsRightAfterEveryWritePath(t *testing.T) {
 	u.follows(u.send("POST", "/api/v1/jobs/"+imported.id+"/undo", nil).is(http.StatusAccepted).text("id"))
 	is("507 3 2026-05-01 507.00 9 北京 (company) 3 true 2")
 
+	app, err := pgx.Connect(t.Context(), o.app.URL())
+	must(t, err)
+	defer app.Close(context.WithoutCancel(t.Context()))
+	var rows [][]any
+	for i := range 10 {
+		rows = append(rows, []any{uuid.New(), "copied", uuid.MustParse([]string{customer, other}[i%2]), "1", "won"})
+	}
+	_, err = app.CopyFrom(t.Context(), pgx.Identifier{"crm", "opportunity"}, []string{"id", "name", "customer_id", "amount", "stage"}, pgx.CopyFromRows(rows))
+	must(t, err)
+	is("512 8 2026-05-01 507.00 14 北京 (company) 8 true 2")
+	_, err = app.Exec(t.Context(), "DELETE FROM crm.opportunity WHERE name = 'copied'")
+	must(t, err)
+	is("507 3 2026-05-01 507.00 9 北京 (company) 3 true 2")
+
 	u.send("DELETE", "/api/v1/records/customer/"+other, nil).is(http.StatusNoContent)
 	is("507 3 2026-05-01 507.00 0 北京 (company) 3 true 2")
 	u.send("POST", "/api/v1/records/customer/"+other+"/restore", nil).is(http.StatusOK)
@@ -162,6 +182,51 @@ func TestF80ARollUpThatIsIndexedIsRightAfterEveryWritePath(t *testing.T) {
 	o.sql(t, `SELECT (SELECT count(*) FROM kontor.history WHERE record_id = '`+customer+`') + (SELECT count(*) FROM kontor.outbox WHERE record_id = '`+customer+`')`, &told)
 	if told != 4 {
 		t.Errorf("history and outbox have %d entries of a customer that was made and changed once", told)
+	}
+}
+
+// explained is how PostgreSQL answers a query where it reads no whole table that it need not.
+func (o *organisation) explained(t *testing.T, query string) string {
+	t.Helper()
+	c, err := pgx.Connect(t.Context(), o.database.URL())
+	must(t, err)
+	defer c.Close(context.WithoutCancel(t.Context()))
+	_, err = c.Exec(t.Context(), "SET enable_seqscan = off")
+	must(t, err)
+	rows, err := c.Query(t.Context(), "EXPLAIN "+query)
+	must(t, err)
+	lines, err := pgx.CollectRows(rows, pgx.RowTo[string])
+	must(t, err)
+	return strings.Join(lines, "\n")
+}
+
+func TestFiltersAndSortsByWhatIsKeptReadItsIndex(t *testing.T) {
+	t.Parallel()
+	o := newOrganisation(t, keeping)
+	u := o.signedIn(t)
+	for i, name := range []string{"b", "a", "c"} {
+		customer := u.create("customer", map[string]any{"name": name})
+		for range i {
+			u.create("opportunity", map[string]any{"name": "d", "customer": customer, "amount": 5, "stage": "won", "close_date": "2026-02-01"})
+		}
+	}
+	for want, parameters := range map[string][]string{
+		"c a b": {"sort=-deals"}, "b a c": {"sort=won_total,name"}, "a c": {"filter=won_total >= 5 && !big", "sort=heading"}, "c": {`filter=heading == "c (company) 2"`},
+	} {
+		if got := u.listed("customer", parameters...); got != want {
+			t.Errorf("%v lists %q, not %q", parameters, got, want)
+		}
+	}
+	if got := u.listed("opportunity", `filter=of == "d of c company"`); got != "d d" {
+		t.Errorf("it lists %q", got)
+	}
+	customer, _ := o.schema.Object("customer")
+	for _, filter := range []string{`won_total > 100`, `deals == 3`, `last_close < date("2026-01-01")`, `heading == "x"`, `deals in [1, 2]`} {
+		e, err := expr.CompileCondition(o.schema, customer, filter)
+		must(t, err)
+		if plan := o.explained(t, "SELECT FROM crm.customer AS r WHERE r.deleted_at IS NULL AND "+e.Definition(time.UTC, "r")); !strings.Contains(plan, ".kept_ix_") {
+			t.Errorf("%s is answered by %s", filter, plan)
+		}
 	}
 }
 
@@ -202,6 +267,9 @@ func anyKept(random *rand.Rand) func(*schema.Schema) {
 			switch o.Name {
 			case "opportunity":
 				o.Fields = append(o.Fields, kept(formula("worth", schema.TypeDecimal, one("amount", "amount * 2", "amount / probability", "probability + number % 7", "size(name) - amount"))))
+				o.Fields = append(o.Fields,
+					kept(formula("whose", schema.TypeText, `customer.name + product.name + string(`+one("number", "customer.employees", "customer.parent_size", "worth")+`)`)),
+					kept(formula("part", schema.TypeDecimal, "worth / customer."+one("employees", "parent_size"))))
 				for i := range 3 {
 					o.Fields = append(o.Fields, kept(formula(fmt.Sprintf("own_%d", i), schema.TypeBoolean, "("+deal()+one(" && ", " || ")+"!("+deal()+"))")))
 				}
@@ -214,6 +282,7 @@ func anyKept(random *rand.Rand) func(*schema.Schema) {
 					o.Fields = append(o.Fields, kept(rollup(fmt.Sprintf("over_%d", i), r)))
 				}
 				o.Fields = append(o.Fields,
+					kept(formula("parent_size", schema.TypeInteger, `parent.employees + employees`)),
 					kept(rollup("above", schema.Rollup{Inverse: "subsidiaries", Function: functions[random.IntN(len(functions))], Field: one("over_1", "over_2", "employees")})),
 					kept(formula("mixed", schema.TypeDecimal, "employees "+one("+", "-", "*")+" opportunities.filter(o, o."+one("amount", "worth")+" > employees).map(o, o."+one("amount", "worth", "probability")+").sum()")),
 					kept(formula("text", schema.TypeText, `name + "/" + string(`+one("over_0", "above", "over_3")+`)`)),
