@@ -4,10 +4,14 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"unicode/utf8"
 )
 
-// maxTexts is the greatest number of texts in one value.
-const maxTexts = MaxOptions
+// The bounds of one value: how many texts, and how many characters in each.
+const (
+	maxTexts      = MaxOptions
+	maxTextLength = 100
+)
 
 // decodeTexts reads a JSON list of texts. An empty list is no value.
 func decodeTexts(f *Field, value any) (any, error) {
@@ -36,6 +40,9 @@ func checkTexts(f *Field, texts []string) (any, error) {
 		text = strings.TrimSpace(text)
 		if text == "" || slices.Contains(kept, text) {
 			continue
+		}
+		if utf8.RuneCountInString(text) > maxTextLength {
+			return nil, fmt.Errorf("has a text that is longer than %d characters", maxTextLength)
 		}
 		if err := checkText(text, false); err != nil {
 			return nil, err
