@@ -34,6 +34,16 @@ dev: setup build ## Run everything on this machine, with the sample in it. ARGS=
 test: setup $(if $(KUBEBUILDER_ASSETS),,bin/kube) ## Run all tests, with a real PostgreSQL and a real API server.
 	@hack/patiently.sh "Running the tests" go test -timeout 20m -p $(TEST_PACKAGES_AT_ONCE) $(TEST_ARGS) ./...
 
+# Each fuzzer runs for FUZZ_TIME. What breaks one is kept in its package's testdata,
+# and every later `make test` tries it too.
+FUZZ_TIME ?= 1m
+.PHONY: fuzz
+fuzz: setup ## Run every fuzzer for FUZZ_TIME (1m): the filter parser, the import reader, the batch call and others.
+	@grep -rnoE --include='*_test.go' '^func Fuzz[A-Za-z0-9_]+' internal | while IFS=: read -r file _ name; do \
+		hack/patiently.sh "Running $${name#func } for $(FUZZ_TIME)" \
+			go test "./$$(dirname "$$file")" -run '^$$' -fuzz "^$${name#func }\$$" -fuzztime $(FUZZ_TIME) -fuzzminimizetime 5s </dev/null; \
+	done
+
 .PHONY: verify
 verify: verify-generated vet lint verify-modules verify-charts ## Check what needs no running parts: generated files, vet, lint, modules, charts.
 
