@@ -194,9 +194,9 @@ type job struct {
 // ended says that nothing happens any more.
 func (j *job) ended() bool { return j.State != "queued" && j.State != "running" }
 
-// importCSV sends a file to be imported into an object, and returns the job that
+// importFile sends a file to be imported into an object, and returns the job that
 // does so. mapping is the mapping in JSON, which names the object.
-func (c *client) importCSV(ctx context.Context, object string, mapping []byte, file io.Reader, dryRun bool) (*job, error) {
+func (c *client) importFile(ctx context.Context, object string, mapping []byte, file io.Reader, dryRun bool) (*job, error) {
 	reader, writer := io.Pipe()
 	form := multipart.NewWriter(writer)
 	go func() { writer.CloseWithError(writeForm(form, mapping, file)) }()

@@ -31,10 +31,11 @@ type importOptions struct {
 func newImport() *cobra.Command {
 	var o importOptions
 	command := &cobra.Command{
-		Use:   "import --url http://TENANT --user EMAIL --mapping MAPPING.yaml FILE.csv",
-		Short: "Import a CSV file into an object of a tenant",
-		Long: `Import sends a CSV file to a tenant, over its REST API, and follows the job
-that makes records of it. The job goes on when this command is stopped.
+		Use:   "import --url http://TENANT --user EMAIL --mapping MAPPING.yaml FILE",
+		Short: "Import a CSV or XLSX file into an object of a tenant",
+		Long: `Import sends a file of CSV, or a workbook (XLSX), to a tenant, over its REST API,
+and follows the job that makes records of it. The job goes on when this command is
+stopped.
 
 The mapping says which column becomes which field:
 
@@ -45,6 +46,12 @@ The mapping says which column becomes which field:
     - {field: product, column: product, aliases: {GTXPro: GTX Pro}, lookup: name}
     - {field: amount, column: close_value, nulls: ["0"]}
     - {field: currency, value: USD}
+
+Of a workbook the first sheet is imported that is not hidden, or the one that the
+mapping names: sheet: Deals. Its first row names the columns. Cells count as the
+texts that they show: dates as YYYY-MM-DD, times in the organisation's time zone,
+percents as the number before the sign, formulas as what they came to. Lines are
+the rows of the sheet; the file of those that fail is one of CSV.
 
 The password comes from the variable ` + passwordVariable + ` or from --password-file.
 Lines that fail are told with their reasons; with --failed they are written to a
@@ -60,7 +67,7 @@ changed since are told, and left alone.`,
 				return nil
 			}
 			if len(args) != 1 || o.undo != "" {
-				return fmt.Errorf("name one CSV file, or - for the standard input; %w", errUsage)
+				return fmt.Errorf("name one file, or - for the standard input; %w", errUsage)
 			}
 			return nil
 		},
@@ -108,7 +115,7 @@ func (o *importOptions) run(ctx context.Context, path string, out, errOut io.Wri
 	}
 	bar := newBar(errOut, size, "sending")
 	counted := progressbar.NewReader(file, bar)
-	made, err := c.importCSV(ctx, object, mapping, &counted, o.dryRun)
+	made, err := c.importFile(ctx, object, mapping, &counted, o.dryRun)
 	_ = bar.Finish() // a bar that cannot be drawn hinders nobody
 	if err != nil {
 		return fmt.Errorf("importing %s into %s: %w", path, object, err)

@@ -100,7 +100,7 @@ func (d *dev) importStep(ctx context.Context, c *client, name, csvPath string) e
 	if err != nil {
 		return fmt.Errorf("opening the sample's data: %w", err)
 	}
-	made, err := c.importCSV(ctx, named.Object, mapping, file, false)
+	made, err := c.importFile(ctx, named.Object, mapping, file, false)
 	if err := errors.Join(err, file.Close()); err != nil {
 		return fmt.Errorf("importing %s with %s: %w", filepath.Base(csvPath), name, err)
 	}

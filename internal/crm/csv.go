@@ -46,6 +46,8 @@ type csvReader struct {
 	broken int
 	// offset is where in the file the next record begins.
 	offset int64
+	// rows counts records in place of lines: each is a row of a sheet.
+	rows bool
 }
 
 // csvLine is a line without its end; of one that is too long it is the beginning.
@@ -142,7 +144,7 @@ func (r *csvReader) parse(record *csvRecord) error {
 			}
 			break
 		}
-		if len(taken) >= maxRecordLines || len(record.Text) >= maxRecordBytes {
+		if len(taken) >= maxRecordLines && !r.rows || len(record.Text) >= maxRecordBytes {
 			record.Problem = unclosed
 			break
 		}
@@ -160,6 +162,9 @@ func (r *csvReader) parse(record *csvRecord) error {
 			break
 		}
 		record.Text += "\n" + string(line.text)
+	}
+	if record.Problem == "" && r.rows {
+		r.line = record.Line
 	}
 	if record.Problem != "" && len(taken) > 0 {
 		// Only the first line is given up.

@@ -115,6 +115,14 @@ func fill(r io.Reader, p []byte) (n int, err error) {
 	return n, err
 }
 
+// Remove removes a file that nothing refers to.
+func (f *Files) Remove(ctx context.Context, file *File) error {
+	if err := f.Runner.Query(ctx, query.DeleteFile(file.ID), nothing); err != nil {
+		return fmt.Errorf("removing a file: %w", err)
+	}
+	return nil
+}
+
 // Get is one file; without it, or when it is somebody else's, the fault is NotFound.
 func (f *Files) Get(ctx context.Context, id string) (*File, error) {
 	if _, err := uuid.Parse(id); err != nil || len(id) != len(uuid.Nil.String()) {
@@ -185,7 +193,12 @@ func fileName(name string) string {
 
 // Content reads the bytes of a file from a place on, a piece at a time.
 func Content(ctx context.Context, runner Runner, id string, from int64) io.Reader {
-	return &fileReader{next: func(at int64) (place int64, piece []byte, err error) {
+	return &fileReader{next: chunks(ctx, runner, id), at: from}
+}
+
+// chunks gives the piece of a file that holds the byte at a place.
+func chunks(ctx context.Context, runner Runner, id string) func(at int64) (place int64, piece []byte, err error) {
+	return func(at int64) (place int64, piece []byte, err error) {
 		err = runner.Query(ctx, query.FileChunk(id, at), func(row [][]byte) error {
 			var err error
 			if place, err = strconv.ParseInt(string(row[0]), 10, 64); err != nil {
@@ -195,7 +208,7 @@ func Content(ctx context.Context, runner Runner, id string, from int64) io.Reade
 			return err
 		})
 		return place, piece, err
-	}, at: from}
+	}
 }
 
 // fileReader reads a file that lies in pieces.

@@ -113,7 +113,14 @@ type ImportHeader struct {
 	delimiter byte
 	// end is the place behind it.
 	end csvPlace
+	// rows says that lines are the rows of a sheet, see CountRows.
+	rows bool
+	line int
 }
+
+// CountRows says that each record of the file is a row of a sheet, see WriteSheet,
+// and is counted as one line however many it takes.
+func (h *ImportHeader) CountRows() { h.rows, h.end.Line = true, h.line }
 
 // maxHeader bounds what is read of a file to find its header.
 const maxHeader = 4 * maxRecordBytes
@@ -145,7 +152,7 @@ func ReadImportHeader(mapping *Mapping, file io.Reader) (header *ImportHeader, r
 	for _, name := range first.Columns {
 		header.columns = append(header.columns, strings.TrimSpace(name))
 	}
-	header.Text, header.end = first.Text, reader.place()
+	header.Text, header.line, header.end = first.Text, first.Line, reader.place()
 	return header, io.MultiReader(&read, file), nil
 }
 
@@ -180,6 +187,7 @@ type linesRead struct {
 func (i *importing) readAhead(ctx context.Context) <-chan linesRead {
 	read := make(chan linesRead)
 	reader := continueCSV(i.Open(i.place.Offset), i.Header.delimiter, i.place.csvPlace)
+	reader.rows = i.Header.rows
 	go func() {
 		defer close(read)
 		for {

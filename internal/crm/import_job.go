@@ -26,6 +26,9 @@ const (
 type ImportWish struct {
 	Mapping *Mapping `json:"mapping"`
 	DryRun  bool     `json:"dryRun,omitempty"`
+	// Workbook says that the file is a workbook, or was one: the job's first step
+	// puts a file of CSV in its place.
+	Workbook bool `json:"workbook,omitempty"`
 }
 
 // ImportWish is the request of a job that imports.

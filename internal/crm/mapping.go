@@ -29,8 +29,10 @@ type Mapping struct {
 	// the key.
 	External *MappingExternal `json:"external,omitempty"`
 	// Delimiter separates the columns; empty is a comma.
-	Delimiter string         `json:"delimiter,omitempty"`
-	Fields    []MappingField `json:"fields"`
+	Delimiter string `json:"delimiter,omitempty"`
+	// Sheet is the name of the sheet of a workbook; empty is the first one that is not hidden.
+	Sheet  string         `json:"sheet,omitempty"`
+	Fields []MappingField `json:"fields"`
 }
 
 // MappingExternal says where the external ids come from.

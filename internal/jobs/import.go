@@ -6,6 +6,7 @@ import (
 	"io"
 	"path"
 	"strings"
+	"time"
 
 	"github.com/kontor-crm/kontor/internal/crm"
 )
@@ -20,15 +21,21 @@ func doImport(ctx context.Context, run *Run) error {
 	if err := json.Unmarshal(run.Job.Progress, &from); err != nil {
 		return unreadable(err)
 	}
-	files := &crm.Files{Runner: run.Runner, Actor: run.Actor}
+	files := &crm.Files{Runner: run.Runner, Actor: run.Actor, Clock: run.Clock, NewID: run.NewID}
 	file, err := files.Get(ctx, run.Job.Input)
-	if err != nil {
+	if err == nil && wish.Workbook {
+		file, err = takeSheet(ctx, run, files, file, wish.Mapping)
+	}
+	if err != nil || run.Stopping() {
 		return err
 	}
 	open := func(from int64) io.Reader { return crm.Content(ctx, run.Runner, file.ID, from) }
 	header, _, err := crm.ReadImportHeader(wish.Mapping, open(0))
 	if err != nil {
 		return err
+	}
+	if wish.Workbook {
+		header.CountRows()
 	}
 	failures := crm.NewFailures(wish.Mapping, header)
 	output := crm.Output{
@@ -49,6 +56,27 @@ func doImport(ctx context.Context, run *Run) error {
 			return nil
 		},
 	})
+}
+
+// takeSheet puts the sheet of a workbook as CSV in the workbook's place, unless that is
+// done already.
+func takeSheet(ctx context.Context, run *Run, files *crm.Files, file *crm.File, mapping *crm.Mapping) (*crm.File, error) {
+	if !crm.IsPacked(file) {
+		return file, nil
+	}
+	var zone *time.Location
+	err := run.Records(ctx, func(_ context.Context, records *crm.Records) error {
+		zone = records.Zone()
+		return nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	sheet, err := files.TakeSheet(ctx, file, mapping, zone)
+	if err != nil {
+		return nil, err
+	}
+	return sheet, run.ReplaceInput(ctx, sheet)
 }
 
 const mediaCSV = "text/csv; charset=utf-8"

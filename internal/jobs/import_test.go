@@ -15,6 +15,7 @@ import (
 	"github.com/kontor-crm/kontor/internal/query"
 	"github.com/kontor-crm/kontor/internal/secret"
 	"github.com/kontor-crm/kontor/internal/store"
+	"github.com/kontor-crm/kontor/test/gen"
 )
 
 const productMapping = `{"object":"product","key":"code","fields":[{"field":"code","column":"code"},{"field":"name","column":"name"},{"field":"stock","column":"stock"}]}`
@@ -36,15 +37,30 @@ func products(lines int) string {
 // upload keeps a file and makes the job that imports it.
 func (o *organisation) upload(t *testing.T, mapping, file string) *crm.Job {
 	t.Helper()
+	return o.uploadWish(t, crm.ImportWish{}, mapping, file)
+}
+
+func (o *organisation) uploadWish(t *testing.T, wish crm.ImportWish, mapping, file string) *crm.Job {
+	t.Helper()
 	parsed, err := crm.ParseMapping([]byte(mapping))
 	must(t, err)
 	files := &crm.Files{Runner: o.store, Actor: crm.Actor{Principal: o.admin}, Clock: now, NewID: newID}
 	kept, err := files.Put(t.Context(), "products.csv", strings.NewReader(file), 1<<30)
 	must(t, err)
-	job, err := o.jobs().CreateImport(t.Context(), parsed.Object, crm.ImportWish{Mapping: parsed}, kept)
+	wish.Mapping = parsed
+	job, err := o.jobs().CreateImport(t.Context(), parsed.Object, wish, kept)
 	must(t, err)
 	o.wake(t)
 	return job
+}
+
+// productsWorkbook is a workbook of the lines of products.
+func productsWorkbook(lines int) string {
+	var rows [][]string
+	for line := range strings.Lines(products(lines)) {
+		rows = append(rows, strings.Split(strings.TrimSuffix(line, "\n"), ","))
+	}
+	return string(gen.Workbook(rows...))
 }
 
 // hasProducts holds the database against the file of so many lines: each line once, and once in the history.
@@ -101,9 +117,25 @@ var errGone = fault.New(fault.Unavailable, "the connection is gone")
 
 func TestF107AnImportGoesOnAfterEveryBreakAndDoublesAndLosesNoLine(t *testing.T) {
 	t.Parallel()
+	for what, test := range map[string]struct {
+		wish crm.ImportWish
+		file func(lines int) string
+	}{
+		"of CSV":        {crm.ImportWish{}, products},
+		"of a workbook": {crm.ImportWish{Workbook: true}, productsWorkbook},
+	} {
+		t.Run(what, func(t *testing.T) {
+			t.Parallel()
+			importWithBreaks(t, test.wish, test.file)
+		})
+	}
+}
+
+func importWithBreaks(t *testing.T, wish crm.ImportWish, file func(lines int) string) {
+	t.Helper()
 	o := newOrganisation(t)
 	const lines = 8000
-	job := o.upload(t, productMapping, products(lines))
+	job := o.uploadWish(t, wish, productMapping, file(lines))
 	var transactions atomic.Int64
 	workOn(t, o, openFlaky(func(ctx context.Context, run func(context.Context) error) error {
 		switch transactions.Add(1) % 3 {
@@ -336,6 +368,18 @@ func TestAnUndoGoesOnAfterABreak(t *testing.T) {
 	must(t, json.Unmarshal(done.Report, &counts))
 	if counts != (crm.UndoReport{Deleted: 1287}) || done.Output != "" {
 		t.Errorf("undone: %+v, failures in %q", counts, done.Output)
+	}
+}
+
+func TestAnImportOfAWorkbookThatIsBrokenFailsAndSaysWhy(t *testing.T) {
+	t.Parallel()
+	o := newOrganisation(t)
+	file := productsWorkbook(3)
+	job := o.uploadWish(t, crm.ImportWish{Workbook: true}, productMapping, file[:len(file)/2])
+	workOn(t, o, store.New(store.Options{}).Open)
+	failed := o.becomes(t, job.ID, crm.JobFailed)
+	if failed.Error == nil || !strings.Contains(failed.Error.Message, "no complete ZIP archive") {
+		t.Errorf("the job says %+v", failed.Error)
 	}
 }
 

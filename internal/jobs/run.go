@@ -75,6 +75,18 @@ func (r *Run) Note(ctx context.Context, tx crm.Tx, step Step) error {
 	return err
 }
 
+// ReplaceInput gives the job another file to work on, here and after a break.
+func (r *Run) ReplaceInput(ctx context.Context, file *crm.File) error {
+	err := r.ours(func(each func(row [][]byte) error) error {
+		return r.Runner.Query(ctx, query.ReplaceInput(r.claim, file.ID, file.Size), each)
+	})
+	if err != nil {
+		return fmt.Errorf("noting the file to work on: %w", err)
+	}
+	r.Job.Input, r.Job.Total = file.ID, file.Size
+	return nil
+}
+
 // gotOn says whether the job has made a step since it was claimed.
 func (r *Run) gotOn() bool { return r.Job.Attempts == 0 }
 

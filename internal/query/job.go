@@ -124,6 +124,16 @@ func StepJob(s JobStep) Statement {
 	}
 }
 
+// ReplaceInput gives a job that is claimed another file to work on, and returns whether its end was asked for.
+func ReplaceInput(claim, input string, total int64) Statement {
+	var args expr.Args
+	return Statement{
+		SQL: `UPDATE kontor.job SET input = ` + args.Add(input) + `::uuid, total = ` + args.Add(total) + `::bigint WHERE claim = ` + args.Add(claim) +
+			`::uuid AND state = 'running' RETURNING cancelled`,
+		Args: args.Values(),
+	}
+}
+
 // KeepJob is the sign of life of a worker; it returns no row when the worker has lost the job.
 func KeepJob(claim string, lease time.Duration) Statement {
 	var args expr.Args

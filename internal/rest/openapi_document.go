@@ -558,13 +558,19 @@ func (b objectCalls) exports() {
 }
 
 func (b objectCalls) imports() {
-	file := b.operation("import", "import a CSV file, in the background", map[string]*apiResponse{
+	file := b.operation("import", "import a file of CSV, or a sheet of a workbook (XLSX), in the background", map[string]*apiResponse{
 		"202": jobResponse("The job that imports the file."), "400": responseRef("malformed"), "422": responseRef("invalid"),
 	})
 	file.Parameters = []apiParameter{{Name: "dryRun", In: "query", Description: "Decide everything and write nothing.", Schema: &apiSchema{Type: "boolean"}}}
-	form := closed(map[string]*apiSchema{"mapping": {Type: "object"}, "file": text()}, "mapping", "file")
+	mapping := &apiSchema{Type: "object", Description: "Which column becomes which field. Of a workbook, sheet names the one to import; without it the first that is not hidden."}
+	sent := &apiSchema{
+		Type: "string", Format: "binary",
+		Description: "CSV in UTF-8, or a workbook: its bytes tell which. Cells of a workbook count as the texts that they show: dates as YYYY-MM-DD, " +
+			"times in the organisation's time zone, percents as the number before the sign, formulas as what they came to.",
+	}
+	form := closed(map[string]*apiSchema{"mapping": mapping, "file": sent}, "mapping", "file")
 	named := closed(map[string]*apiSchema{
-		"mapping": {Type: "object"}, "file": {Type: "string", Format: "uuid"}, "dryRun": {Type: "boolean"},
+		"mapping": mapping, "file": {Type: "string", Format: "uuid"}, "dryRun": {Type: "boolean"},
 	}, "mapping", "file")
 	file.RequestBody = &apiBody{Required: true, Content: map[string]apiMedia{"multipart/form-data": {Schema: form}, contentJSON: {Schema: named}}}
 	b.document.Paths[b.path()+"/import"] = apiPath{"post": file}

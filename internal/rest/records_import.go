@@ -1,6 +1,7 @@
 package rest
 
 import (
+	"bufio"
 	"bytes"
 	"context"
 	"encoding/json"
@@ -14,6 +15,7 @@ import (
 	"github.com/kontor-crm/kontor/internal/crm"
 	"github.com/kontor-crm/kontor/internal/fault"
 	"github.com/kontor-crm/kontor/internal/tenancy"
+	"github.com/kontor-crm/kontor/internal/workbook"
 )
 
 // The bounds of an import.
@@ -47,20 +49,24 @@ func takeImport(ctx context.Context, u *upload) (*answer, error) {
 	if err != nil {
 		return nil, err
 	}
-	header, content, err := crm.ReadImportHeader(i.wish.Mapping, i.content)
-	if err != nil {
+	start := bufio.NewReaderSize(i.content, startOfFile)
+	first, err := start.Peek(startOfFile)
+	if err != nil && !errors.Is(err, io.EOF) {
 		return nil, err
 	}
-	err = u.tenant.Do(ctx, func(_ context.Context, model *tenancy.Model) error {
-		return u.records(model, crm.JobImport).CheckImport(u.PathValue("object"), i.wish.Mapping, header)
-	})
+	i.content = start
+	switch {
+	case workbook.IsOldWorkbook(first):
+		return nil, fault.New(fault.Invalid, "the file is a workbook of an old form, or one that a password protects; save it as .xlsx without a password, or as CSV")
+	case workbook.IsWorkbook(first):
+		err = i.takeWorkbook(ctx)
+	case i.wish.Mapping.Sheet != "":
+		err = fault.At("sheet", "the file is no workbook, so it has no sheets")
+	default:
+		err = i.takeCSV(ctx)
+	}
 	if err != nil {
 		return nil, err
-	}
-	if i.file == nil {
-		if i.file, err = u.files().Put(ctx, i.name, content, maxImport); err != nil {
-			return nil, err
-		}
 	}
 	job, err := u.jobs().CreateImport(ctx, u.PathValue("object"), i.wish, i.file)
 	if err != nil {
@@ -77,6 +83,51 @@ type importing struct {
 	// name is that of the file that is sent, file the one that was there already.
 	name string
 	file *crm.File
+}
+
+// startOfFile is how many bytes tell a workbook from a file of CSV.
+const startOfFile = 16
+
+// takeCSV keeps a file of CSV whose header fits the mapping.
+func (i *importing) takeCSV(ctx context.Context) error {
+	header, content, err := crm.ReadImportHeader(i.wish.Mapping, i.content)
+	if err != nil {
+		return err
+	}
+	err = i.tenant.Do(ctx, func(_ context.Context, model *tenancy.Model) error {
+		return i.records(model, crm.JobImport).CheckImport(i.PathValue("object"), i.wish.Mapping, header)
+	})
+	if err != nil || i.file != nil {
+		return err
+	}
+	i.file, err = i.files().Put(ctx, i.name, content, maxImport)
+	return err
+}
+
+// takeWorkbook keeps a workbook whose sheet has a header that fits the mapping. The list
+// of its parts stands at its end, so that it is kept first.
+func (i *importing) takeWorkbook(ctx context.Context) error {
+	i.wish.Workbook = true
+	var sent *crm.File
+	if i.file == nil {
+		var err error
+		if sent, err = i.files().Put(ctx, i.name, i.content, maxImport); err != nil {
+			return err
+		}
+		i.file = sent
+	}
+	err := i.tenant.Do(ctx, func(ctx context.Context, model *tenancy.Model) error {
+		records := i.records(model, crm.JobImport)
+		header, err := records.SheetHeader(ctx, i.file, i.wish.Mapping)
+		if err != nil {
+			return err
+		}
+		return records.CheckImport(i.PathValue("object"), i.wish.Mapping, header)
+	})
+	if err != nil && sent != nil {
+		err = errors.Join(err, i.files().Remove(ctx, sent))
+	}
+	return err
 }
 
 // readObject reads a JSON object that names a file.

@@ -68,6 +68,7 @@ var rooms = []room{
 	{path: "internal/expr", floor: 2, pure: true},
 	{path: "internal/manifest", floor: 2, wing: controlPlane, pure: true},
 	{path: "internal/search", floor: 2, pure: true, only: []string{"golang.org/x/text", "github.com/mozillazg/go-pinyin"}},
+	{path: "internal/workbook", floor: 2, pure: true, only: []string{"github.com/shopspring/decimal"}},
 	{path: "internal/auth", floor: 2, wing: dataPlane},
 	{path: "internal/erp", floor: 2, wing: dataPlane},
 
