@@ -61,7 +61,7 @@ func newRoot(name string) *cobra.Command {
 		SilenceErrors: true,
 		Version:       Version,
 	}
-	root.AddCommand(newOperator(), newServer(), newWorker(), newDev(), newImport(), newExport())
+	root.AddCommand(newOperator(), newServer(), newWorker(), newDev(), newImport(), newExport(), newBackup(), newRestore())
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return fmt.Errorf("%w; %w", err, errUsage) })
 	return root
 }

@@ -55,7 +55,7 @@ standard error: which of two that claim one name came first is not part of the t
 			return o.run(command.Context(), client, namespace, command.OutOrStdout(), command.ErrOrStderr())
 		},
 	}
-	o.flags(command.Flags())
+	o.flags(command.Flags(), ofTenant)
 	command.Flags().StringVarP(&o.folder, "output", "o", "", "folder for a file for each resource; empty: all to the standard output")
 	command.Flags().BoolVar(&o.keepNamespace, "keep-namespace", false, "leave metadata.namespace in the resources")
 	command.Flags().BoolVar(&o.prune, "prune", false, "remove files of an earlier export whose resource is gone")

@@ -8,16 +8,20 @@ import (
 	kube "sigs.k8s.io/controller-runtime/pkg/client"
 )
 
+// ofTenant is what the namespace is for most commands.
+const ofTenant = "namespace of the tenant; empty: that of the context"
+
 // kubeOptions are the flags with which a person's command finds its cluster and
 // namespace, as kubectl's own.
 type kubeOptions struct {
 	kubeconfig, context, namespace string
 }
 
-func (o *kubeOptions) flags(flags *pflag.FlagSet) {
+// flags adds them; namespace says what the namespace is.
+func (o *kubeOptions) flags(flags *pflag.FlagSet, namespace string) {
 	flags.StringVar(&o.kubeconfig, "kubeconfig", "", "file that says how to reach the cluster; empty: as kubectl finds it")
 	flags.StringVar(&o.context, "context", "", "context of the kubeconfig to use")
-	flags.StringVarP(&o.namespace, "namespace", "n", "", "namespace of the tenant; empty: that of the context")
+	flags.StringVarP(&o.namespace, "namespace", "n", "", namespace)
 }
 
 // connect makes a client of the cluster and says which namespace is meant.

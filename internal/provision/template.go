@@ -20,6 +20,10 @@ import (
 // modelRole owns what is in the templates; a clone hands it over to its tenant's owner.
 const modelRole = "kontor_model"
 
+// bare is what every database of ours begins as: nothing in it, text in the order of
+// its code points, letters known.
+const bare = " TEMPLATE template0 ENCODING 'UTF8' LC_COLLATE 'C' LC_CTYPE 'C.UTF-8'"
+
 // templateTimeout bounds the making of a template, and the wait for somebody who makes it.
 const templateTimeout = 2 * time.Minute
 
@@ -95,8 +99,7 @@ func (s *Servers) makeTemplate(ctx context.Context, conn secret.Connection, t te
 		if err := run(ctx, c, "DROP DATABASE IF EXISTS "+ident(unfinished)+" WITH (FORCE)"); err != nil {
 			return translate(err, "removing an unfinished template")
 		}
-		const locale = " TEMPLATE template0 ENCODING 'UTF8' LC_COLLATE 'C' LC_CTYPE 'C.UTF-8'"
-		if err := run(ctx, c, "CREATE DATABASE "+ident(unfinished)+locale); err != nil {
+		if err := run(ctx, c, "CREATE DATABASE "+ident(unfinished)+bare); err != nil {
 			return translate(err, "making the template")
 		}
 		if err := s.fillTemplate(ctx, conn.In(unfinished), t); err != nil {

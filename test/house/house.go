@@ -54,6 +54,7 @@ var rooms = []room{
 	{path: "internal/web", floor: 5, wing: dataPlane},
 	{path: "internal/sync", floor: 5, wing: dataPlane},
 	{path: "internal/jobs", floor: 5, wing: dataPlane},
+	{path: "internal/backup", floor: 5, wing: controlPlane},
 
 	{path: "controllers", floor: 4, wing: controlPlane},
 	{path: "internal/crm", floor: 4, wing: dataPlane},
