@@ -1,5 +1,5 @@
-// Package config embeds what the operator's users apply: the CRDs and the sample
-// tenant, so that one binary brings them along.
+// Package config embeds what the operator's users apply: the CRDs, the admission
+// policies and the sample tenant, so that one binary brings them along.
 package config
 
 import "embed"
@@ -8,6 +8,11 @@ import "embed"
 //
 //go:embed crd/bases/*.yaml
 var CRDs embed.FS
+
+// Admission are the policies by which the API server checks what the CRDs cannot, in admission.
+//
+//go:embed admission/*.yaml
+var Admission embed.FS
 
 // Samples are the sample tenants, in samples/<tenant>: resources as *.yaml, and
 // the mappings of their data below import/.

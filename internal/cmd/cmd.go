@@ -61,7 +61,8 @@ func newRoot(name string) *cobra.Command {
 		SilenceErrors: true,
 		Version:       Version,
 	}
-	root.AddCommand(newOperator(), newServer(), newWorker(), newDev(), newImport(), newExport(), newBackup(), newRestore())
+	root.AddCommand(newOperator(), newServer(), newWorker(), newDev(), newImport())
+	root.AddCommand(newPlan(), newApprove(), newReject(), newExport(), newBackup(), newRestore())
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return fmt.Errorf("%w; %w", err, errUsage) })
 	return root
 }

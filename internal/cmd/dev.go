@@ -290,6 +290,9 @@ func (d *dev) prepareCluster(ctx context.Context) error {
 	if err := applyFolder(ctx, d.client, config.CRDs, "crd/bases"); err != nil {
 		return err
 	}
+	if err := applyFolder(ctx, d.client, config.Admission, "admission"); err != nil {
+		return err
+	}
 	err = wait.PollUntilContextTimeout(ctx, devPoll, devTimeout, true, func(ctx context.Context) (bool, error) {
 		return crdsEstablished(ctx, d.client, config.CRDs)
 	})
