@@ -44,7 +44,7 @@ that waits, or else lists all.
 			return o.show(command.Context(), client, namespace, args, command.OutOrStdout())
 		},
 	}
-	o.flags(command.Flags(), "namespace of the tenant; empty: that of the context")
+	o.flags(command.Flags(), ofTenant)
 	command.Flags().StringVarP(&o.output, "output", "o", "", "json for programs; empty: for people")
 	return command
 }
@@ -78,7 +78,7 @@ func newDecision(name string, decision crmv1.Decision, short, long string) *cobr
 			return decide(command.Context(), client, kube.ObjectKey{Namespace: namespace, Name: args[0]}, decision, digest, command.OutOrStdout())
 		},
 	}
-	o.flags(command.Flags(), "namespace of the tenant; empty: that of the context")
+	o.flags(command.Flags(), ofTenant)
 	command.Flags().StringVar(&digest, "digest", "", "refuse if the plan's digest does not begin with it; empty: take the plan as it is now")
 	return command
 }
