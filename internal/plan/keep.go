@@ -509,8 +509,12 @@ func (m *maker) planFill(f *keptField, before *keeping, refill map[*keptField]bo
 	wasRight := slices.ContainsFunc(before.fields, func(b *keptField) bool {
 		return b.object.Table == f.object.Table && b.field.Column == f.field.Column && b.mark == f.mark
 	})
+	class := Careful
+	if wasRight { // it was decided before; this only goes on, or mends
+		class = Safe
+	}
 	m.add(phaseFill, Change{
-		Resource: f.field.Source, Object: f.object.Identity, Field: f.field.Identity, Kind: FillValues, Class: Careful, Lock: lockShareUpdate,
+		Resource: f.field.Source, Object: f.object.Identity, Field: f.field.Identity, Kind: FillValues, Class: class, Lock: lockShareUpdate,
 		Drift:      drift || wasRight && !m.live.Unfinished && !unkept,
 		Summary:    fmt.Sprintf("compute %q for the records of %s", f.field.Name, f.object.Name),
 		Statements: []string{f.fill(), f.marking(f.mark)},
