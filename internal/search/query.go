@@ -20,7 +20,7 @@ const (
 	maxTerms = 16
 	// maxWanted is the greatest number of tokens that are asked of the index.
 	maxWanted = 32
-	// densely is the length of a word up to which all of its pieces are asked for.
+	// densely is the length of a word up to which its pieces overlap that are asked for.
 	densely = 8
 	// minPhone is the number of digits from which figures with signs between them may be one phone number.
 	minPhone = 5
@@ -165,19 +165,22 @@ func (w Way) Rest() []string {
 	return slices.DeleteFunc(slices.Clone(w.Tokens), func(token string) bool { return slices.Contains(w.Marks, token) })
 }
 
-// want adds the tokens that a value has in which the word stands. Of a long word
-// some pieces do: what they find is matched with all of it.
+// want adds the tokens that a value has in which the word stands. Of a longer word some
+// pieces do, which together hold all of it: what they find is matched with the word, and
+// the index has fewer lists to read.
 func (t *tokens) want(of *term) {
 	length, step := 3, 1
 	if of.class == han {
 		length = 2
 	}
-	if len(of.runes) < length {
+	switch {
+	case len(of.runes) < length:
 		t.add(signBegins + string(of.runes))
 		return
-	}
-	if len(of.runes) > densely {
+	case len(of.runes) > densely:
 		step = length
+	case len(of.runes) > length+1 && of.class != han:
+		step = length - 1
 	}
 	t.addPieces(of.runes, length, step)
 }
