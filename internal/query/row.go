@@ -16,6 +16,11 @@ import (
 // record that the fields expand and for each value that has parts, or null where
 // there is none. What a row has beyond the columns is not for the user.
 func EncodeRow(dst []byte, columns []Column, row [][]byte) []byte {
+	length := len("{}")
+	for i, column := range columns {
+		length += len(column.Path[len(column.Path)-1]) + len(row[i]) + len(`"":null,`)
+	}
+	dst = slices.Grow(dst, length) // for most rows it is enough
 	return appendObject(dst, columns, row, 0)
 }
 

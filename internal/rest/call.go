@@ -17,7 +17,6 @@ import (
 type call struct {
 	*http.Request
 	id      string
-	client  string
 	tenant  *tenancy.Tenant[Database]
 	options Options
 	body    *body
@@ -113,10 +112,7 @@ func (d desk) serve(next answering) http.Handler {
 		defer done()
 		noted := notesOf(r.Context())
 		noted.tenant = tenant.Key
-		c := &call{
-			Request: r, id: noted.id, client: clientAddress(r, d.options.TrustedProxies), tenant: tenant, options: d.options,
-		}
-		c.body = newBody(w, r)
+		c := &call{Request: r, id: noted.id, tenant: tenant, options: d.options, body: newBody(w, r)}
 		a, err := next(r.Context(), w, c)
 		if err != nil {
 			fail(w, r, err)

@@ -35,7 +35,7 @@ func login(gate *auth.Gate) handler {
 			return nil, err
 		}
 		session, err := gate.Login(ctx, c.tenant.Database(), auth.Login{
-			Tenant: c.tenant.Key, Address: c.client, Email: email, Password: password,
+			Tenant: c.tenant.Key, Address: clientAddress(c.Request, c.options.TrustedProxies), Email: email, Password: password,
 		})
 		if err != nil {
 			return nil, err

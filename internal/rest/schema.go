@@ -155,6 +155,9 @@ const maxLanguages = 10
 // languages are those of Accept-Language, the best first, each followed by its
 // base (zh-CN, zh).
 func languages(header string) []string {
+	if header == "" {
+		return nil
+	}
 	tags, _, err := language.ParseAcceptLanguage(header)
 	if err != nil {
 		tags = nil
