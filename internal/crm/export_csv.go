@@ -14,13 +14,14 @@ import (
 // CSVTable is CSV in UTF-8. Values have the forms of the API, so that an import
 // reads them again; several texts in one value are separated by semicolons.
 type CSVTable struct {
+	to      io.Writer
 	writer  *csv.Writer
 	columns []query.Column
 	cells   []string
 }
 
 // NewCSVTable writes to w.
-func NewCSVTable(w io.Writer) *CSVTable { return &CSVTable{writer: csv.NewWriter(w)} }
+func NewCSVTable(w io.Writer) *CSVTable { return &CSVTable{to: w, writer: csv.NewWriter(w)} }
 
 // Begin writes the header.
 func (t *CSVTable) Begin(columns []query.Column, header []string) error {
@@ -44,7 +45,20 @@ func (t *CSVTable) Row(row [][]byte) error {
 			t.cells[i] = defused(t.cells[i])
 		}
 	}
+	if len(t.cells) == 1 && t.cells[0] == "" {
+		return t.emptyRow()
+	}
 	return t.writer.Write(t.cells)
+}
+
+// emptyRow writes the row of a single column without a value. The writer would make
+// an empty line of it, which readers of CSV take for no row.
+func (t *CSVTable) emptyRow() error {
+	if err := t.End(); err != nil {
+		return err
+	}
+	_, err := io.WriteString(t.to, `""`+"\n")
+	return err
 }
 
 // End writes what is not written yet. More rows may follow.

@@ -141,6 +141,17 @@ func TestAnExportOfManyPagesHoldsEachRecordOnce(t *testing.T) {
 	}
 }
 
+func TestAnExportOfOneColumnHasARowForARecordWithoutAValue(t *testing.T) {
+	t.Parallel()
+	u := newOrganisation(t).signedIn(t)
+	for name, email := range map[string]any{"A": nil, "B": "b@example.org", "C": nil} {
+		u.create("customer", map[string]any{"name": name, "email": email})
+	}
+	if got := string(u.get("/api/v1/records/customer/export?fields=email&sort=name").is(http.StatusOK).body); got != "email\n\"\"\nb@example.org\n\"\"\n" {
+		t.Errorf("the file is %q", got)
+	}
+}
+
 func TestAnExportThatCannotBeReadIsAProblem(t *testing.T) {
 	t.Parallel()
 	u := newOrganisation(t).signedIn(t)
