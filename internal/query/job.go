@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/kontor-crm/kontor/internal/expr"
+	"github.com/kontor-crm/kontor/internal/schema"
 )
 
 // A job's row is read as one JSON object with the columns' names.
@@ -191,19 +192,28 @@ type JobDeedsRequest struct {
 // it, and whether one of them is Undo's.
 func JobDeeds(r JobDeedsRequest) Statement {
 	var args expr.Args
-	id, channel := args.Add(r.Job)+`::text`, args.Add(r.Channel)+`::text`
-	where := ` WHERE h.request_id = ` + id + ` AND h.channel = ` + channel + ` AND ` + args.Add(r.Created) + `::boolean = EXISTS (SELECT FROM kontor.history AS c
-		WHERE c.record_id = h.record_id AND c.request_id = ` + id + ` AND c.channel = ` + channel + ` AND c.operation = ` + args.Add(string(OperationCreate)) + `::text)`
+	job := args.Add(r.Job)
+	// The channels stand in the statement, so that it can use the index that is for them alone.
+	from := `FROM kontor.history AS h WHERE h.request_id = ` + job + `::text AND h.channel = ` + schema.QuoteLiteral(r.Channel)
+	// The first deed tells whether the job made the record. It is counted whether there is an
+	// earlier one, and rows are not made distinct: either might read all deeds of the job first.
+	page := `SELECT h.record_id ` + from + ` AND h.operation = 'create'`
+	if !r.Created {
+		page = `SELECT h.record_id ` + from + ` AND h.operation <> 'create' AND (SELECT count(*) FROM kontor.history AS c WHERE c.record_id = h.record_id
+			AND c.request_id = ` + job + `::text AND c.channel = ` + schema.QuoteLiteral(r.Channel) + ` AND c.version < h.version) = 0`
+	}
 	if r.Before != "" {
-		where += ` AND h.record_id < ` + args.Add(r.Before) + `::uuid`
+		page += ` AND h.record_id < ` + args.Add(r.Before) + `::uuid`
 	}
 	return Statement{
-		SQL: `SELECT h.record_id::text, h.object, h.version, h.operation, h.changes::text, u.versions, u.own
-			FROM kontor.history AS h CROSS JOIN LATERAL (SELECT count(*) AS versions, coalesce(bool_or(u.request_id = ` + args.Add(r.Undo) + `::text), false) AS own
-				FROM kontor.history AS u WHERE u.record_id = h.record_id AND u.channel = ` + args.Add(r.UndoChannel) +
-			`::text AND u.request_id IN (SELECT j.id::text FROM kontor.job AS j WHERE j.undoes = ` + id + `::uuid)) AS u` + where +
-			` AND h.record_id IN (SELECT DISTINCT h.record_id FROM kontor.history AS h` + where +
-			` ORDER BY h.record_id DESC LIMIT ` + strconv.Itoa(r.Records) + `) ORDER BY h.record_id DESC, h.version`,
+		// OFFSET 0 keeps the deeds of each record apart from each other, and found by the index.
+		SQL: `WITH page AS MATERIALIZED (` + page + ` ORDER BY h.record_id DESC LIMIT ` + strconv.Itoa(r.Records) + `)
+			SELECT h.record_id::text, h.object, h.version, h.operation, h.changes::text, u.versions, u.own
+			FROM page CROSS JOIN LATERAL (SELECT h.* ` + from + ` AND h.record_id = page.record_id OFFSET 0) AS h
+			CROSS JOIN LATERAL (SELECT count(*) AS versions, coalesce(bool_or(u.request_id = ` + args.Add(r.Undo) + `::text), false) AS own
+				FROM kontor.history AS u WHERE u.record_id = page.record_id AND u.channel = ` + schema.QuoteLiteral(r.UndoChannel) + ` AND u.request_id IN
+				(SELECT j.id::text FROM kontor.job AS j WHERE j.undoes = ` + job + `::uuid)) AS u
+			ORDER BY h.record_id DESC, h.version`,
 		Args: args.Values(),
 	}
 }
