@@ -129,8 +129,11 @@ func (r *Records) carryOut(ctx context.Context, tx Tx, at time.Time, writes ...*
 
 // alike is the number of writes, from the first on, that one statement does.
 func alike(writes []*write) int {
-	n := 1
-	for n < len(writes) && writes[n].operation == query.OperationCreate && writes[n-1].operation == query.OperationCreate && writes[n].object == writes[0].object {
+	first, n := writes[0], 1
+	if first.operation != query.OperationCreate && first.operation != query.OperationDelete {
+		return n
+	}
+	for n < len(writes) && writes[n].operation == first.operation && writes[n].object == first.object {
 		n++
 	}
 	return n
@@ -139,6 +142,13 @@ func alike(writes []*write) int {
 // statement does writes that are alike.
 func (r *Records) statement(writes []*write, at time.Time) (query.Statement, error) {
 	access, by := r.access(), r.Actor.Principal.UserID
+	if len(writes) > 1 && writes[0].operation == query.OperationDelete {
+		records := make([]query.OldRecord, 0, len(writes))
+		for _, w := range writes {
+			records = append(records, query.OldRecord{ID: w.id, Version: w.version})
+		}
+		return r.Compiler.DeleteMany(access, writes[0].object, records, by, at)
+	}
 	if len(writes) > 1 {
 		records := make([]query.NewRecord, 0, len(writes))
 		for _, w := range writes {

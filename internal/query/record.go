@@ -340,8 +340,50 @@ func (c *Compiler) Delete(a Access, object *schema.Object, id string, version in
 		return Statement{}, err
 	}
 	var args expr.Args
-	sets := []string{schema.QuoteIdent(schema.ColumnDeletedAt) + " = " + args.Add(moment(at)) + "::timestamptz"}
-	return c.change(a, object, id, version, live(record), sets, by, at, &args)
+	return c.change(a, object, id, version, live(record), []string{deletion(at, &args)}, by, at, &args)
+}
+
+// OldRecord is one of the records that DeleteMany marks: the one with that id, if it has that version.
+type OldRecord struct {
+	ID      string
+	Version int64
+}
+
+// DeleteMany is Delete for many records, in one statement. It returns a row for each
+// record that it marks, in no order.
+func (c *Compiler) DeleteMany(a Access, object *schema.Object, records []OldRecord, by string, at time.Time) (Statement, error) {
+	if err := a.writing(object); err != nil {
+		return Statement{}, err
+	}
+	ids, versions := make([]string, 0, len(records)), make([]string, 0, len(records))
+	for _, r := range records {
+		if err := checkID(object, r.ID); err != nil {
+			return Statement{}, err
+		}
+		ids, versions = append(ids, r.ID), append(versions, strconv.FormatInt(r.Version, 10))
+	}
+	var args expr.Args
+	from := " FROM unnest(" + args.Add(ids) + "::text[], " + args.Add(versions) + "::text[]) AS u (id, version)"
+	sets := append([]string{deletion(at, &args)}, c.nextVersion(by, at, &args)...)
+	return c.returning(a, object, "UPDATE "+object.QualifiedTable()+" AS "+record+" SET "+strings.Join(sets, ", ")+from+" WHERE "+
+		record+"."+schema.QuoteIdent(schema.FieldID)+" = u.id::uuid AND "+record+"."+schema.QuoteIdent(schema.FieldVersion)+
+		" = u.version::bigint AND "+live(record), &args), nil
+}
+
+// deletion marks a record as deleted.
+func deletion(at time.Time, args *expr.Args) string {
+	return schema.QuoteIdent(schema.ColumnDeletedAt) + " = " + args.Add(moment(at)) + "::timestamptz"
+}
+
+// nextVersion is what each change of a record sets.
+func (c *Compiler) nextVersion(by string, at time.Time, args *expr.Args) []string {
+	current := schema.QuoteIdent(schema.FieldVersion)
+	return []string{
+		current + " = " + record + "." + current + " + 1",
+		schema.QuoteIdent(schema.FieldUpdatedAt) + " = " + args.Add(moment(at)) + "::timestamptz",
+		schema.QuoteIdent(schema.FieldUpdatedBy) + " = " + args.Add(orNull(by)) + "::uuid",
+		schema.QuoteIdent(schema.ColumnSchemaRevision) + " = " + args.Add(c.schema.Revision) + "::bigint",
+	}
 }
 
 // Restore brings the deleted record that has this version back and returns its
@@ -361,15 +403,9 @@ func (c *Compiler) change(
 	if err := checkID(object, id); err != nil {
 		return Statement{}, err
 	}
-	current := schema.QuoteIdent(schema.FieldVersion)
-	sets = append(sets,
-		current+" = "+record+"."+current+" + 1",
-		schema.QuoteIdent(schema.FieldUpdatedAt)+" = "+args.Add(moment(at))+"::timestamptz",
-		schema.QuoteIdent(schema.FieldUpdatedBy)+" = "+args.Add(orNull(by))+"::uuid",
-		schema.QuoteIdent(schema.ColumnSchemaRevision)+" = "+args.Add(c.schema.Revision)+"::bigint",
-	)
+	sets = append(sets, c.nextVersion(by, at, args)...)
 	return c.returning(a, object, "UPDATE "+object.QualifiedTable()+" AS "+record+" SET "+strings.Join(sets, ", ")+" WHERE "+byID(args, id)+
-		" AND "+record+"."+current+" = "+args.Add(version)+"::bigint AND "+state, args), nil
+		" AND "+record+"."+schema.QuoteIdent(schema.FieldVersion)+" = "+args.Add(version)+"::bigint AND "+state, args), nil
 }
 
 // FindBy is the id and the field's value of the live records whose field has

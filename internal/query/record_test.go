@@ -172,6 +172,36 @@ func TestAWriteNamesTheVersionThatItChanges(t *testing.T) {
 	}
 }
 
+func TestManyRecordsAreDeletedInTheVersionsThatTheyHave(t *testing.T) {
+	t.Parallel()
+	d := newDatabase(t)
+	deal := object(t, d.c, "deal")
+	a, b, c := d.insert(deal, map[string]any{"name": "a"}), d.insert(deal, map[string]any{"name": "b"}), d.insert(deal, map[string]any{"name": "c"})
+	d.one(d.c.Update(query.Everything(), deal, b, 1, values(t, deal, map[string]any{"name": "changed since"}), "", noon))
+	many := []query.OldRecord{{ID: c, Version: 1}, {ID: b, Version: 1}, {ID: a, Version: 1}, {ID: somebody, Version: 1}}
+	s := must(d.c.DeleteMany(query.Everything(), deal, many, somebody, noon))
+	deleted := map[string]any{}
+	for _, row := range d.rows(s) {
+		got, err := query.DecodeRow(s.Columns, row)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got[field(t, deal, "version")] != int64(2) || got[field(t, deal, "updated_by")] != somebody {
+			t.Errorf("it leaves %v", got)
+		}
+		deleted[string(row[0])] = true
+	}
+	if len(deleted) != 2 || deleted[a] == nil || deleted[c] == nil {
+		t.Errorf("deleted are %v", deleted)
+	}
+	if rows := d.rows(must(d.c.LockMany(query.Everything(), deal, []string{a, b, c}))); len(rows) != 1 || string(rows[0][0]) != b {
+		t.Errorf("%d are left", len(rows))
+	}
+	if _, err := d.c.DeleteMany(query.Everything(), deal, []query.OldRecord{{ID: "1"}}, "", noon); !fault.Is(err, fault.NotFound) {
+		t.Errorf("an id that is none: %v", err)
+	}
+}
+
 func TestADeletedRecordIsNowhere(t *testing.T) {
 	t.Parallel()
 	d := newDatabase(t)
@@ -319,9 +349,10 @@ func TestWhoHasNoAccessGetsNoStatement(t *testing.T) {
 	_, insert := c.Insert(nobody, deal, somebody, nil, "", noon)
 	_, update := c.Update(nobody, deal, somebody, 1, nil, "", noon)
 	_, remove := c.Delete(nobody, deal, somebody, 1, "", noon)
+	_, removeMany := c.DeleteMany(nobody, deal, nil, "", noon)
 	_, find := c.FindBy(nobody, deal, field(t, deal, "name"), []any{"x"})
 	_, search := c.Search(nobody, query.SearchRequest{Text: "x", Objects: []string{"deal"}})
-	for i, err := range []error{list, get, lock, lockMany, insert, update, remove, find, search} {
+	for i, err := range []error{list, get, lock, lockMany, insert, update, remove, removeMany, find, search} {
 		if !fault.Is(err, fault.Forbidden) {
 			t.Errorf("statement %d: %v", i, err)
 		}
