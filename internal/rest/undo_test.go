@@ -29,16 +29,16 @@ func TestAnImportOfATreeIsUndoneWhateverDeletionsBringWithThem(t *testing.T) {
 		old := u.create(kind, map[string]any{"code": "old", "name": "Old"})
 		var file strings.Builder
 		file.WriteString("code,name,parent\n")
-		for i := range 1500 {
+		for i := range 6000 {
 			parent := ""
-			if i >= 500 {
-				parent = fmt.Sprintf("c%d", i-500)
+			if i >= 2000 {
+				parent = fmt.Sprintf("c%d", i-2000)
 			}
 			fmt.Fprintf(&file, "c%d,N%d,%s\n", i, i, parent)
 		}
 		file.WriteString("old,Old,c1\n") // what was there points to what is made
 		if rule != "refuse" {
-			file.WriteString("c1,N1,c1499\n") // and what is made first to what is made last
+			file.WriteString("c1,N1,c5999\n") // and what is made first to what is made last
 		}
 		mapping := mappingOf(kind, "code", fields{
 			{"field": "code", "column": "code"}, {"field": "name", "column": "name"}, {"field": "parent", "column": "parent", "lookup": "code"},
@@ -49,7 +49,7 @@ func TestAnImportOfATreeIsUndoneWhateverDeletionsBringWithThem(t *testing.T) {
 		var report, left string
 		o.sql(t, `SELECT concat_ws(' ', report->>'deleted', report->>'restored', report->>'unchanged', report->>'failed') FROM kontor.job WHERE id = '`+undo+`'`, &report)
 		o.sql(t, fmt.Sprintf(`SELECT coalesce(string_agg(concat(id, parent_id), ' '), '') FROM crm.%s WHERE deleted_at IS NULL`, kind), &left)
-		if report != "1500 1 0 0" || left != old {
+		if report != "6000 1 0 0" || left != old {
 			t.Errorf("%s: it tells %s (deleted, restored, unchanged, failed), and %.200s is left", rule, report, left)
 		}
 	}
