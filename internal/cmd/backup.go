@@ -1,6 +1,7 @@
 package cmd
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"io"
@@ -52,10 +53,45 @@ func (o *administration) connection() (secret.Connection, error) {
 	return connection, nil
 }
 
+// placeAt is the place that a person names: a bucket, or else a folder.
+func placeAt(name string, variable func(string) string) (backup.Place, error) {
+	if !backup.IsBucket(name) {
+		return backup.NewFolder(name), nil
+	}
+	storage := backup.Storage{
+		Endpoint:  cmp.Or(variable("AWS_ENDPOINT_URL_S3"), variable("AWS_ENDPOINT_URL")),
+		Region:    cmp.Or(variable("AWS_REGION"), variable("AWS_DEFAULT_REGION")),
+		AccessKey: variable("AWS_ACCESS_KEY_ID"), SecretKey: variable("AWS_SECRET_ACCESS_KEY"), SessionToken: variable("AWS_SESSION_TOKEN"),
+	}
+	if storage.AccessKey == "" || storage.SecretKey == "" {
+		return nil, fmt.Errorf("%s needs the variables AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY; %w", name, errUsage)
+	}
+	if path := variable("AWS_CA_BUNDLE"); path != "" {
+		certificates, err := os.ReadFile(path) //nolint:gosec // the user names the file
+		if err != nil {
+			return nil, fmt.Errorf("reading the certificates of AWS_CA_BUNDLE: %w", err)
+		}
+		storage.RootCA = string(certificates)
+	}
+	bucket, err := backup.NewBucket(name, storage)
+	if err != nil {
+		return nil, fmt.Errorf("%w; %w", err, errUsage)
+	}
+	return bucket, nil
+}
+
+// aboutPlaces is the part of both commands' help about where a backup lies.
+const aboutPlaces = `
+A backup lies in a folder or, as s3://bucket/prefix, in a storage that speaks S3, which
+these variables lead to, as they do other programs: AWS_ACCESS_KEY_ID,
+AWS_SECRET_ACCESS_KEY and AWS_SESSION_TOKEN, AWS_REGION, AWS_ENDPOINT_URL and
+AWS_CA_BUNDLE. One that is restored from there is copied to the folder for temporary
+files (TMPDIR) first.`
+
 func newBackup() *cobra.Command {
 	var o administration
 	command := &cobra.Command{
-		Use:   "backup [-n NAMESPACE] FOLDER",
+		Use:   "backup [-n NAMESPACE] FOLDER|s3://BUCKET/PREFIX",
 		Short: "Save a tenant's database and configuration",
 		Long: `Backup saves one tenant: its database as it is at one moment, while people work
 on, and its configuration. It is for the platform's people: it reaches the database
@@ -63,7 +99,7 @@ server as its administrator, by the Secret in the operator's namespace.
 
   kontor backup -n acme backups/acme-2026-03-31
 
-The folder must be empty or not there yet. Afterwards it holds
+The place must be empty or not there yet. Afterwards it holds
 
   database.dump       all records, files, history, accounts and jobs, by pg_dump
   configuration.yaml  what kontor export writes
@@ -73,13 +109,14 @@ The folder must be empty or not there yet. Afterwards it holds
 backup.json is written last: a backup that was broken off has none, and is not
 restored. Who is signed in is not saved. pg_dump has to be installed, and be no
 older than the server. Passwords of people are saved as hashes; whoever reads the
-folder reads all of the tenant's records.
+files reads all of the tenant's records.
 
 Without a cluster, --database-url-file names the tenant's database; then there is no
-configuration.yaml.`,
+configuration.yaml.
+` + aboutPlaces,
 		Args: func(_ *cobra.Command, args []string) error {
 			if len(args) != 1 {
-				return fmt.Errorf("name one folder; %w", errUsage)
+				return fmt.Errorf("name one place; %w", errUsage)
 			}
 			return nil
 		},
@@ -92,7 +129,10 @@ configuration.yaml.`,
 }
 
 func runBackup(ctx context.Context, o *administration, to string, out io.Writer) error {
-	place := backup.NewFolder(to)
+	place, err := placeAt(to, os.Getenv)
+	if err != nil {
+		return err
+	}
 	database, configured, err := o.source(ctx)
 	if err != nil {
 		return err

@@ -3,6 +3,7 @@ package cmd
 import (
 	"bytes"
 	"context"
+	"errors"
 	"io"
 	"os"
 	"path/filepath"
@@ -150,6 +151,36 @@ func TestATenantComesBackFromItsBackupWithItsRecords(t *testing.T) {
 	}
 	if tier := ask[string](t, p.postgres.URL(database), "SELECT x_tier FROM crm.customer WHERE name = 'Initech'"); tier != "gold" {
 		t.Errorf("the customer has the tier %q", tier)
+	}
+}
+
+func TestABucketIsReachedByTheVariablesOfOtherPrograms(t *testing.T) {
+	t.Parallel()
+	variables := map[string]string{}
+	at := func() (backup.Place, error) {
+		return placeAt("s3://bucket/acme", func(name string) string { return variables[name] })
+	}
+	if _, err := at(); !errors.Is(err, errUsage) {
+		t.Errorf("without keys: %v", err)
+	}
+	variables["AWS_ACCESS_KEY_ID"], variables["AWS_SECRET_ACCESS_KEY"] = "key", "hush"
+	if place, err := at(); err != nil || place.String() != "s3://bucket/acme" {
+		t.Errorf("%v, %v", place, err)
+	}
+	variables["AWS_ENDPOINT_URL"] = "nowhere"
+	if _, err := at(); !errors.Is(err, errUsage) || strings.Contains(err.Error(), "hush") {
+		t.Errorf("with an endpoint that is none: %v", err)
+	}
+	variables["AWS_ENDPOINT_URL_S3"] = "https://storage.example:9000"
+	if _, err := at(); err != nil {
+		t.Error(err)
+	}
+	variables["AWS_CA_BUNDLE"] = filepath.Join(t.TempDir(), "absent")
+	if _, err := at(); err == nil {
+		t.Error("certificates that are not there are trusted")
+	}
+	if place, err := placeAt("folder", func(string) string { return "" }); err != nil || place.String() != "folder" {
+		t.Errorf("%v, %v", place, err)
 	}
 }
 

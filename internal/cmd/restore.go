@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"os"
 	"slices"
 	"time"
 
@@ -28,7 +29,7 @@ type restoreOptions struct {
 func newRestore() *cobra.Command {
 	var o restoreOptions
 	command := &cobra.Command{
-		Use:   "restore [--server DATABASESERVER] [--adopt] FOLDER",
+		Use:   "restore [--server DATABASESERVER] [--adopt] FOLDER|s3://BUCKET/PREFIX",
 		Short: "Make a tenant's database of a backup",
 		Long: `Restore makes a database of what kontor backup saved, on the same server or on
 another one, for the tenant that was saved or, with --namespace, --tenant and
@@ -52,10 +53,11 @@ People sign in again, with the passwords that they had when it was saved; jobs t
 ran then go on. What runs outside is not asked: whoever restores a copy beside the
 original has two tenants that work.
 
-Without a cluster, --database-url-file names the maintenance database of the server.`,
+Without a cluster, --database-url-file names the maintenance database of the server.
+` + aboutPlaces,
 		Args: func(_ *cobra.Command, args []string) error {
 			if len(args) != 1 {
-				return fmt.Errorf("name one folder; %w", errUsage)
+				return fmt.Errorf("name one place; %w", errUsage)
 			}
 			return nil
 		},
@@ -78,7 +80,10 @@ func (o *restoreOptions) run(ctx context.Context, from string, out io.Writer) er
 	if o.adopt && o.urlFile != "" {
 		return fmt.Errorf("--adopt needs the cluster, which is not asked with --database-url-file; %w", errUsage)
 	}
-	place := backup.NewFolder(from)
+	place, err := placeAt(from, os.Getenv)
+	if err != nil {
+		return err
+	}
 	inventory, err := backup.Read(ctx, place)
 	if err != nil {
 		return err

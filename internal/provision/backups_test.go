@@ -23,6 +23,7 @@ import (
 	"github.com/kontor-crm/kontor/internal/provision"
 	"github.com/kontor-crm/kontor/internal/schema"
 	"github.com/kontor-crm/kontor/internal/secret"
+	"github.com/kontor-crm/kontor/test/env"
 	"github.com/kontor-crm/kontor/test/gen"
 )
 
@@ -247,6 +248,34 @@ func (h *house) expectWorkGoesOn(t *testing.T, id tenant.Identity) {
 	if err := connect(t, reporting).QueryRow(t.Context(), "SELECT count(*) FROM bi.customer").Scan(&customers); err != nil || customers != 101 {
 		t.Errorf("reports see %d customers: %v", customers, err)
 	}
+}
+
+func TestABackupLiesInABucketAsWellAsInAFolder(t *testing.T) {
+	t.Parallel()
+	h, storage := newHouse(t, limitedAdmin(t)), env.Storage(t)
+	_, conn := h.inhabited(t, customised())
+	place, err := backup.NewBucket("s3://"+env.StorageBucket+"/acme", backup.Storage{Endpoint: storage.URL, Region: "eu-central-1", AccessKey: env.StorageAccessKey, SecretKey: "secret", RootCA: storage.Certificate})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := backup.Take(t.Context(), place, h.backups, conn, backup.NewPrograms("/nowhere"), []byte("kind: Tenant\n"), noon()); err == nil {
+		t.Error("it is whole without pg_dump")
+	}
+	if _, err := backup.Read(t.Context(), place); fault.KindOf(err) != fault.NotFound {
+		t.Errorf("one that was broken off is taken for a backup: %v", err)
+	}
+	again, err := backup.NewBucket("s3://"+env.StorageBucket+"/acme/again", backup.Storage{Endpoint: storage.URL, Region: "eu-central-1", AccessKey: env.StorageAccessKey, SecretKey: "secret", RootCA: storage.Certificate})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := backup.Take(t.Context(), again, h.backups, conn, backup.NewPrograms(""), []byte("kind: Tenant\n"), noon()); err != nil {
+		t.Fatal(err)
+	}
+	elsewhere := identity(t)
+	if _, err := h.restore(t, again, elsewhere); err != nil {
+		t.Fatal(err)
+	}
+	expectFound(t, h.databases, h.server, elsewhere, tenant.Retained, false)
 }
 
 func TestABackupShowsOneMomentWhilePeopleWork(t *testing.T) {
