@@ -263,6 +263,21 @@ type ChangePolicy struct {
 	// it they run at any time.
 	// +optional
 	Window *ChangeWindow `json:"window,omitempty"`
+
+	// renameGrace is how long the API answers to the name that an object or a
+	// field had before its spec.name changed, as a duration: "720h", "24h", "0s"
+	// for not at all. Until then requests may use either name, records have both
+	// unless the request says which fields it wants, and expressions in the
+	// namespace (gates, rules, formulas) may still say the former one, so that
+	// they need not change in the same moment. An expression that says it keeps
+	// the former name even longer. At most 8760h.
+	// +optional
+	// +kubebuilder:default="720h"
+	// +kubebuilder:validation:Type=string
+	// +kubebuilder:validation:MaxLength=20
+	// +kubebuilder:validation:Pattern=`^([0-9]+(\.[0-9]+)?(ms|s|m|h))+$`
+	// +kubebuilder:validation:XValidation:rule="duration(self) >= duration('0s') && duration(self) <= duration('8760h')",message="renameGrace is at most 8760h"
+	RenameGrace *metav1.Duration `json:"renameGrace,omitempty"`
 }
 
 // ChangeWindow is a time of the day, in the tenant's time zone.

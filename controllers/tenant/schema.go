@@ -6,6 +6,7 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"time"
 
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
@@ -90,7 +91,7 @@ func (r *run) gather(ctx context.Context) (*resources, error) {
 			return nil, fmt.Errorf("listing the configuration of %q: %w", r.tenant.Namespace, err)
 		}
 	}
-	all := &resources{suspended: map[compile.Ref]string{}, forms: map[compile.Ref]crmv1.Object{}}
+	all := &resources{at: r.Now(), suspended: map[compile.Ref]string{}, forms: map[compile.Ref]crmv1.Object{}}
 	for i := range objects.Items {
 		all.objects = append(all.objects, &objects.Items[i])
 		all.add(compile.KindObject, &objects.Items[i])
@@ -116,6 +117,8 @@ func (r *run) gather(ctx context.Context) (*resources, error) {
 
 // resources are the configuration of one namespace.
 type resources struct {
+	// at is when they were gathered.
+	at        time.Time
 	objects   []*crmv1.CustomObject
 	fields    []*crmv1.CustomField
 	pipelines []*crmv1.Pipeline
@@ -164,7 +167,7 @@ func decide(tenant *crmv1.Tenant, all *resources, applied *schema.Schema, live *
 	for {
 		d.compiled = compile.Compile(compile.Input{
 			Tenant: tenant, Objects: all.objects, Fields: all.fields, Pipelines: all.pipelines, Rules: all.rules, Indexes: all.indexes,
-			Applied: applied, Held: held,
+			Applied: applied, Held: held, Now: all.at,
 		})
 		if d.wantedDigest == "" {
 			d.wantedDigest = d.compiled.Schema.Digest()

@@ -61,6 +61,9 @@ type Input struct {
 	Indexes   []*crmv1.ObjectIndex
 	// Applied is what is served now; nil before the first.
 	Applied *schema.Schema
+	// Now is the moment of the compilation. What was renamed since the applied schema
+	// is found by its former name from then on, for the time that the Tenant gives.
+	Now time.Time
 	// Held are resources whose new form may not come into play, with the reason
 	// (the planner refused it, the resource is suspended): the applied form
 	// stays; without one the resource is left out.
@@ -217,7 +220,10 @@ func (c *compiler) compile() (*schema.Schema, error) {
 		return nil, err
 	}
 	s.Rules, s.Indexes = c.settleRules(s), c.settleIndexes(s)
-	return schema.Build(s)
+	if _, err := schema.Build(s); err != nil {
+		return nil, err
+	}
+	return c.forget(s)
 }
 
 // fallback is what is served when the compiler itself is at fault.

@@ -111,7 +111,7 @@ func TestWhatAComputedFieldIsComputedFromKeepsItsName(t *testing.T) {
 	before := fleets + totals + field("grade", `object: customer, type: text`) +
 		field("shown", `object: customer, type: formula, formula: {expression: grade + name, returns: text}`)
 	applied := served(t, before)
-	in := read(t, strings.ReplaceAll(before, "object: customer, type: text", "object: customer, name: level, type: text"))
+	in := read(t, atOnce+strings.ReplaceAll(before, "object: customer, type: text", "object: customer, name: level, type: text"))
 	in.Applied = applied
 	result := Compile(in)
 	result.says(t, Ref{KindField, "grade"}, crmv1.ReasonInUse, "spec.name", `"shown" of customer is computed from it`)
@@ -204,7 +204,7 @@ func TestADeletedComputedFieldStaysWhileOthersReadIt(t *testing.T) {
 		if got := strings.Join(result.Retained, ", "); got != "CustomField f, CustomField g" || result.Schema.Digest() != applied.Digest() {
 			t.Errorf("%s: retained are %q", name, got)
 		}
-		result = on(t, applied, strings.Replace(tier, "type: text", "type: text, name: level", 1)+reader)
+		result = on(t, applied, atOnce+strings.Replace(tier, "type: text", "type: text, name: level", 1)+reader)
 		result.says(t, Ref{KindField, "tier"}, crmv1.ReasonInUse, "spec.name", `"f" of customer is computed from it`)
 		if result = on(t, result.Schema, tier); hasField(result.Schema, "customer", "f") || hasField(result.Schema, "customer", "g") {
 			t.Errorf("%s: they stay when it is deleted too: %v", name, result.Retained)

@@ -189,6 +189,7 @@ func (c *compiler) drafts() []*draft {
 			d.object.Fields = append(d.object.Fields, f.Field)
 		}
 	}
+	c.remember(drafts)
 	return drafts
 }
 

@@ -314,7 +314,7 @@ func index(applied *schema.Schema) appliedIndex {
 // copyObject copies the definition alone, so that the copy can be built anew.
 func copyObject(o *schema.Object) *schema.Object {
 	return &schema.Object{
-		Identity: o.Identity, Name: o.Name, Table: o.Table, Custom: o.Custom, Module: o.Module,
+		Identity: o.Identity, Name: o.Name, Former: o.Former, Table: o.Table, Custom: o.Custom, Module: o.Module,
 		Label: o.Label, PluralLabel: o.PluralLabel, Description: o.Description, Title: o.Title,
 		Fields: o.Fields, Source: o.Source,
 	}

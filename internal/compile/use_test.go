@@ -31,13 +31,16 @@ spec: {object: opportunity, type: formula, formula: {expression: tier + name, re
 ---
 `
 
+// atOnce is a Tenant whose former names are not answered.
+const atOnce = "kind: Tenant\nmetadata: {name: acme}\nspec: {modules: [sales, marketing], currency: USD, changePolicy: {renameGrace: 0s}}\n---\n"
+
 const tier = "kind: CustomField\nmetadata: {name: tier}\nspec: {object: opportunity, type: text}\n---\n"
 
 func TestAFieldThatOthersReadKeepsItsName(t *testing.T) {
 	t.Parallel()
 	applied := served(t, tier+readers)
 	renamed := strings.Replace(tier, "type: text", "type: text, name: level", 1)
-	result := on(t, reload(t, applied), renamed+readers)
+	result := on(t, reload(t, applied), atOnce+renamed+readers)
 	ref := Ref{KindField, "tier"}
 	for _, reader := range []string{
 		"ValidationRule tiered reads it", `the gate of the stage "won" of Pipeline sales reads it`, `requiredWhen of "why" of opportunity reads it`,
@@ -62,7 +65,7 @@ func TestAFieldThatOthersReadKeepsItsName(t *testing.T) {
 func TestAFieldIsRenamedTogetherWithAllThatReadIt(t *testing.T) {
 	t.Parallel()
 	applied := served(t, tier+readers)
-	result := on(t, applied, strings.Replace(tier, "type: text", "type: text, name: level", 1)+strings.ReplaceAll(readers, "tier ", "level "))
+	result := on(t, applied, atOnce+strings.Replace(tier, "type: text", "type: text, name: level", 1)+strings.ReplaceAll(readers, "tier ", "level "))
 	for ref := range result.Verdicts {
 		result.isFine(t, ref)
 	}
@@ -79,9 +82,9 @@ func TestWhoReadsAFieldAndIsWrongItselfGoesOnInItsAppliedForm(t *testing.T) {
 	t.Parallel()
 	docs := tier + rule("r", "object: opportunity, expression: tier != null")
 	applied := served(t, docs)
-	result := on(t, applied, strings.Replace(docs, "type: text", "type: text, name: level", 1))
+	result := on(t, applied, atOnce+strings.Replace(docs, "type: text", "type: text, name: level", 1))
 	result.says(t, Ref{KindField, "tier"}, crmv1.ReasonInUse, "spec.name", "ValidationRule r reads it")
-	result = on(t, applied, strings.Replace(tier, "type: text", "type: text, name: level", 1)+rule("r", "object: opportunity, expression: levl != null"))
+	result = on(t, applied, atOnce+strings.Replace(tier, "type: text", "type: text, name: level", 1)+rule("r", "object: opportunity, expression: levl != null"))
 	result.says(t, Ref{KindField, "tier"}, crmv1.ReasonInUse, "spec.name", "ValidationRule r reads it")
 	result.says(t, Ref{KindRule, "r"}, crmv1.ReasonInvalid, "spec.expression", `no field "levl"`)
 	if !result.Verdicts[Ref{KindRule, "r"}].Kept || result.Schema.Digest() != applied.Digest() {
@@ -93,9 +96,9 @@ func TestAFieldThatOthersReadKeepsAKindThatTheyCanRead(t *testing.T) {
 	t.Parallel()
 	docs := tier + rule("r", "object: opportunity, expression: tier.startsWith('a')") + objectIndex("x", "object: opportunity, fields: [{field: tier}]")
 	applied := served(t, docs)
-	result := on(t, applied, strings.Replace(docs, "type: text", "type: integer", 1))
+	result := on(t, applied, atOnce+strings.Replace(docs, "type: text", "type: integer", 1))
 	result.says(t, Ref{KindField, "tier"}, crmv1.ReasonInUse, "spec.type", "ValidationRule r reads it")
-	result = on(t, applied, strings.Replace(docs, "type: text", "type: long_text", 1))
+	result = on(t, applied, atOnce+strings.Replace(docs, "type: text", "type: long_text", 1))
 	result.says(t, Ref{KindField, "tier"}, crmv1.ReasonInUse, "spec.type", "ObjectIndex x reads it, and could not any more: \"tier\" is of the type long_text, which has no order")
 	if result.Schema.Digest() != applied.Digest() {
 		t.Error("the schema is not the applied one")
@@ -107,7 +110,7 @@ func TestAFieldWhosePartsOthersReadKeepsItsName(t *testing.T) {
 	docs := field("seat", "object: customer, type: address") + field("cost", "object: customer, type: money") +
 		rule("a", "object: customer, expression: seat.city != null") + rule("b", "object: opportunity, expression: customer.cost_base > 3")
 	applied := served(t, docs)
-	result := on(t, applied, strings.ReplaceAll(strings.Replace(docs, "type: address", "type: address, name: place", 1), "type: money", "type: money, name: price"))
+	result := on(t, applied, atOnce+strings.ReplaceAll(strings.Replace(docs, "type: address", "type: address, name: place", 1), "type: money", "type: money, name: price"))
 	result.says(t, Ref{KindField, "seat"}, crmv1.ReasonInUse, "spec.name", "ValidationRule a reads it")
 	result.says(t, Ref{KindField, "cost"}, crmv1.ReasonInUse, "spec.name", "ValidationRule b reads it")
 }
@@ -116,7 +119,7 @@ func TestAnInlineFieldThatOthersReadKeepsItsName(t *testing.T) {
 	t.Parallel()
 	docs := object("fleet", "fields: [{key: plate, type: text}, {key: seats, type: integer}]") + rule("r", "object: fleet, expression: plate != null")
 	applied := served(t, docs)
-	result := on(t, applied, strings.Replace(docs, "key: plate", "key: plate, name: sign", 1))
+	result := on(t, applied, atOnce+strings.Replace(docs, "key: plate", "key: plate, name: sign", 1))
 	result.says(t, Ref{KindObject, "fleet"}, crmv1.ReasonInUse, "spec.fields[0].name", "ValidationRule r reads it")
 	result.isFine(t, Ref{KindRule, "r"})
 }
@@ -124,7 +127,7 @@ func TestAnInlineFieldThatOthersReadKeepsItsName(t *testing.T) {
 func TestAConditionOfADeletedFieldAsksNothingOfOthers(t *testing.T) {
 	t.Parallel()
 	applied := served(t, tier+field("why", "object: opportunity, type: text, requiredWhen: tier != null"))
-	result := on(t, applied, strings.Replace(tier, "type: text", "type: text, name: level", 1))
+	result := on(t, applied, atOnce+strings.Replace(tier, "type: text", "type: text, name: level", 1))
 	result.isFine(t, Ref{KindField, "tier"})
 	if f := mustField(t, result.Schema, "opportunity", "why"); f.RequiredWhen != "" {
 		t.Errorf("the condition is %q", f.RequiredWhen)
@@ -136,8 +139,8 @@ func TestADeletedPipelineStillReadsItsFieldsUntilAnotherReplacesIt(t *testing.T)
 	gated := pipeline("sales", "stages: [{key: open}, {key: won, kind: won, gate: {expression: tier != null}}, {key: lost, kind: lost}]")
 	applied := served(t, tier+gated)
 	renamed := strings.Replace(tier, "type: text", "type: text, name: level", 1)
-	result := on(t, reload(t, applied), renamed)
+	result := on(t, reload(t, applied), atOnce+renamed)
 	result.says(t, Ref{KindField, "tier"}, crmv1.ReasonInUse, "spec.name", `the gate of the stage "won" of Pipeline sales reads it`)
-	result = on(t, reload(t, applied), renamed+pipeline("retail", stages))
+	result = on(t, reload(t, applied), atOnce+renamed+pipeline("retail", stages))
 	result.isFine(t, Ref{KindField, "tier"})
 }

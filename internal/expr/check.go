@@ -29,6 +29,7 @@ type checker struct {
 	source    []rune
 	info      *ast.SourceInfo
 	fields    []Use
+	former    []FormerUse
 	bodies    *bodies
 	// definition is the computed field that the expression belongs to, or nil.
 	definition *schema.Field
@@ -117,6 +118,13 @@ func (c *checker) ident(e ast.Expr) (node, *list) {
 func (c *checker) use(o *schema.Object, f *schema.Field) {
 	if use := (Use{Object: o, Field: f}); !slices.Contains(c.fields, use) {
 		c.fields = append(c.fields, use)
+	}
+}
+
+// useFormer notes that a former name is said.
+func (c *checker) useFormer(use FormerUse) {
+	if !slices.Contains(c.former, use) {
+		c.former = append(c.former, use)
 	}
 }
 
@@ -360,6 +368,9 @@ func (c *checker) objectName(text literal) node {
 	o, ok := c.schema.Object(name)
 	if !ok {
 		return c.refuse(text.at, "there is no object %.60q", name)
+	}
+	if former, ok := o.FormerName(name); ok {
+		c.useFormer(FormerUse{Use: Use{Object: o}, Name: former})
 	}
 	return literal{of: schema.KindObjectName, value: o.Identity, at: text.at}
 }

@@ -14,7 +14,9 @@ type body struct {
 	self *row
 	root node
 	uses []Use
-	cost cost
+	// former are the former names that its definition says.
+	former []FormerUse
+	cost   cost
 	// What is asked of the root time and again.
 	nullable bool
 	digits   digits
@@ -36,7 +38,7 @@ func CompileComputed(s *schema.Schema, o *schema.Object, f *schema.Field) (*Expr
 	if len(problems) > 0 {
 		return nil, malformed(problems)
 	}
-	return &Expression{text: f.Name, self: b.self, root: b.root, fields: b.uses, cost: b.cost}, nil
+	return &Expression{text: f.Name, self: b.self, root: b.root, fields: b.uses, former: b.former, cost: b.cost}, nil
 }
 
 // compute is the value of a computed field of a record.
@@ -84,7 +86,7 @@ func (c *checker) body(o *schema.Object, f *schema.Field) (*body, []fault.Violat
 		return nil, problems
 	}
 	b := &body{
-		self: sub.self, root: root, uses: sub.fields, cost: costOf(root), nullable: root.nullable(), digits: digitsOf(root), length: lengthOf(root),
+		self: sub.self, root: root, uses: sub.fields, former: sub.former, cost: costOf(root), nullable: root.nullable(), digits: digitsOf(root), length: lengthOf(root),
 	}
 	if problem := b.cost.excess(); problem != "" {
 		return nil, []fault.Violation{{Path: placeOf(f), Message: problem}}
@@ -168,6 +170,9 @@ func (c *checker) rollup(o *schema.Object, f *schema.Field) (node, []fault.Viola
 	defer func() {
 		for _, use := range each.fields {
 			c.use(use.Object, use.Field)
+		}
+		for _, use := range each.former {
+			c.useFormer(use)
 		}
 	}()
 	if strings.TrimSpace(r.Filter) != "" {

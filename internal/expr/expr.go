@@ -71,6 +71,7 @@ type Expression struct {
 	self   *row
 	root   node
 	fields []Use
+	former []FormerUse
 	cost   cost
 }
 
@@ -78,6 +79,13 @@ type Expression struct {
 type Use struct {
 	Object *schema.Object
 	Field  *schema.Field
+}
+
+// FormerUse is a former name by which an expression calls a field, or an object when
+// Field is nil.
+type FormerUse struct {
+	Use
+	Name schema.FormerName
 }
 
 // Record gives the value of a field of a record: nil for null, else the Go
@@ -147,7 +155,7 @@ func compile(s *schema.Schema, o *schema.Object, text string, check checkFunc, l
 	if problem := total.excess(); problem != "" {
 		return nil, malformed([]fault.Violation{{Message: "1:1: " + problem}})
 	}
-	return &Expression{text: text, self: c.self, root: root, fields: c.fields, cost: total}, nil
+	return &Expression{text: text, self: c.self, root: root, fields: c.fields, former: c.former, cost: total}, nil
 }
 
 func malformed(problems []fault.Violation) error {
@@ -163,6 +171,9 @@ func (e *Expression) Text() string { return e.text }
 // Fields are the fields that the expression reads, those of other objects
 // included, each once, in the order of mention.
 func (e *Expression) Fields() []Use { return e.fields }
+
+// Former are the former names that the expression says, each once.
+func (e *Expression) Former() []FormerUse { return e.former }
 
 // ReadsOthers says whether the value depends on other records too.
 func (e *Expression) ReadsOthers() bool { return e.cost.subqueries > 0 }

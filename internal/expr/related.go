@@ -143,6 +143,9 @@ func (c *checker) part(at int64, w whole, name string) node {
 func (c *checker) named(at int64, p place, name string) (node, *list) {
 	o := p.row.object
 	if f, ok := c.fieldOf(o, name); ok {
+		if former, ok := f.FormerName(name); ok {
+			c.useFormer(FormerUse{Use: Use{Object: o, Field: f}, Name: former})
+		}
 		if len(f.Parts()) > 0 {
 			return whole{at: p, field: f}, nil
 		}

@@ -35,6 +35,7 @@ func (f *Field) makeCompanion(taken func(name string) bool) {
 	for c.Name = f.Name + "_" + added; taken(c.Name); {
 		c.Name += "_"
 	}
+	c.Former = companions(f.Former, added)
 	c.Custom, c.Source, c.Sensitivity, c.ReadOnly, c.Beside = f.Custom, f.Source, f.Sensitivity, true, f
 	f.companion = c
 }

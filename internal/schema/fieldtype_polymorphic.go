@@ -80,7 +80,7 @@ func (t objectNameType) Decode(f *Field, value any) (any, error) {
 
 func (objectNameType) Parse(f *Field, name string) (any, error) {
 	for _, o := range f.targets {
-		if o.Name == name {
+		if _, before := o.FormerName(name); before || o.Name == name {
 			return o.Identity, nil
 		}
 	}

@@ -81,6 +81,8 @@ type Object struct {
 	Identity string `json:"identity"`
 	// Name is what the API calls it; it may change.
 	Name string `json:"name"`
+	// Former are the names that it had before and by which it is still found, the oldest first.
+	Former []FormerName `json:"former,omitempty"`
 	// Table is the physical table in the PostgreSQL schema "crm"; it never changes.
 	Table string `json:"table"`
 	// Custom tells a tenant's own object from a standard one.
@@ -111,6 +113,8 @@ type Field struct {
 	Identity string `json:"identity"`
 	// Name is what the API calls it; it may change.
 	Name string `json:"name"`
+	// Former are the names that it had before and by which it is still found, the oldest first.
+	Former []FormerName `json:"former,omitempty"`
 	// Column is the physical column; it never changes.
 	Column string `json:"column"`
 	// Type is the name of its FieldType.
@@ -327,6 +331,7 @@ func Build(s *Schema) (*Schema, error) {
 			return nil, fmt.Errorf("object %q: %w", o.Name, err)
 		}
 	}
+	s.indexFormer()
 	for _, o := range s.Objects {
 		for _, f := range o.Fields {
 			if _, ok := TypeOf(f.Type); !ok {
@@ -384,11 +389,11 @@ func Load(document []byte) (*Schema, error) {
 // Document is the stored form, which Load reads.
 func (s *Schema) Document() ([]byte, error) { return json.Marshal(s) }
 
-// Digest is a hash of everything but the revision: two schemas of the same
-// digest say the same. It is 64 hexadecimal digits.
+// Digest is a hash of everything but the revision and the times of former names:
+// two schemas of the same digest say the same. It is 64 hexadecimal digits.
 func (s *Schema) Digest() string {
 	c := *s
-	c.Revision = 0
+	c.Revision, c.Objects = 0, timeless(s.Objects)
 	document, err := json.Marshal(&c)
 	if err != nil { // the model holds nothing that JSON cannot say
 		return ""
@@ -397,7 +402,7 @@ func (s *Schema) Digest() string {
 	return hex.EncodeToString(sum[:])
 }
 
-// Object is the object that the API calls so, or false.
+// Object is the object that the API calls so, or called so before, or false.
 func (s *Schema) Object(name string) (*Object, bool) {
 	o, ok := s.byName[name]
 	return o, ok
@@ -445,8 +450,8 @@ func ofObject[T any](object *Object, all []*T, identity func(*T) string) []*T {
 	return found
 }
 
-// Field is the field that the API calls so, system fields and parts
-// ("address.city") included, or false.
+// Field is the field that the API calls so, or called so before; system fields
+// and parts ("address.city") included, or false.
 func (o *Object) Field(name string) (*Field, bool) {
 	f, ok := o.byName[name]
 	return f, ok
@@ -533,5 +538,6 @@ func (o *Object) index(inverses []string) error {
 			o.byName[part.Path()], o.byIdentity[part.Identity] = part, part
 		}
 	}
+	o.indexFormer(inverses)
 	return nil
 }

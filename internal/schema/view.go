@@ -16,7 +16,7 @@ func View(name string, fields []*Field) *Object {
 // As is the same field under another name and in another column, as a result has it.
 func (f *Field) As(name, column string) *Field {
 	c := *f
-	c.Identity, c.Name, c.Column = name, name, column
+	c.Identity, c.Name, c.Former, c.Column = name, name, nil, column
 	c.System, c.ReadOnly, c.Parent, c.Beside, c.companion, c.parts = false, false, nil, nil, nil, nil
 	return &c
 }
