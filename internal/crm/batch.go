@@ -74,7 +74,7 @@ func (r *Records) Batch(ctx context.Context, request BatchRequest) ([]Done, erro
 	c := newChunk(r, o)
 	c.atomic = request.Atomic
 	for _, operation := range request.Operations {
-		c.entries = append(c.entries, operation.entry(o))
+		c.entries = append(c.entries, operation.entry(o, r.Former))
 	}
 	if request.Records { // what cannot be read need not be written
 		if _, err := r.Compiler.GetMany(r.access(), o, nil, request.Fields); err != nil {
@@ -141,7 +141,7 @@ func recordsTooLong() error {
 }
 
 // entry is the operation on its way.
-func (op Operation) entry(o *schema.Object) *entry {
+func (op Operation) entry(o *schema.Object, former *schema.Deprecation) *entry {
 	e := &entry{verb: op.Verb, id: strings.ToLower(op.ID), match: op.Match, external: op.External, wish: newWish()}
 	if op.External != nil {
 		e.unreadable = checkExternal(*op.External)
@@ -149,9 +149,11 @@ func (op Operation) entry(o *schema.Object) *entry {
 	if op.Verb == VerbDelete {
 		return e
 	}
-	e.wish = decode(o, op.Fields)
+	e.wish = decode(o, op.Fields, former)
 	if op.Key != "" && e.unreadable == nil {
-		e.key, e.unreadable = op.findKey(o)
+		if e.key, e.unreadable = op.findKey(o); e.key != nil {
+			former.Field(e.key, op.Key)
+		}
 	}
 	return e
 }
@@ -164,7 +166,7 @@ func (op Operation) findKey(o *schema.Object) (*schema.Field, error) {
 		return nil, fault.At("key", "%s has no field %q%s", o.Name, shortened(op.Key), didYouMean(op.Key, fieldNames(o)))
 	case !key.Unique:
 		return nil, fault.At("key", "%q is not unique, so it cannot tell the records apart", key.Name)
-	case op.Fields[key.Name] == nil || op.Fields[key.Name] == "":
+	case !slices.ContainsFunc(namesOf(key), func(name string) bool { return op.Fields[name] != nil && op.Fields[name] != "" }):
 		return nil, fault.At("key", "%q has no value among the fields", key.Name)
 	}
 	return key, nil

@@ -24,7 +24,7 @@ func (r *Records) Create(ctx context.Context, object string, body map[string]any
 	}
 	var created *Record
 	err = r.Runner.InTransaction(ctx, func(ctx context.Context, tx Tx) error {
-		w, at := decode(o, body), r.now()
+		w, at := decode(o, body, r.Former), r.now()
 		live, err := r.liveTargets(ctx, tx, targets{}, w)
 		if err != nil {
 			return err
@@ -65,7 +65,7 @@ func (r *Records) Update(ctx context.Context, object, id string, body map[string
 		return nil, err
 	}
 	id = strings.ToLower(id) // ids may be written in capitals
-	return r.update(ctx, o, id, match, query.OperationUpdate, func() *wish { return decode(o, body) })
+	return r.update(ctx, o, id, match, query.OperationUpdate, func() *wish { return decode(o, body, r.Former) })
 }
 
 // Move brings a record into a stage of its object's pipeline.
@@ -136,6 +136,7 @@ func (r *Records) update(
 			return err
 		}
 		if len(changed) == 0 {
+			r.access().Shows(o)
 			updated, err = r.whole(ctx, tx, o, before.record(id))
 			return err
 		}

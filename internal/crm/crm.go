@@ -66,11 +66,13 @@ type Records struct {
 	// Clock tells the time of a write, NewID makes the id of a record.
 	Clock func() time.Time
 	NewID func() (string, error)
+	// Former takes note of the former names that the actor uses and is shown; nil takes none.
+	Former *schema.Deprecation
 }
 
 // access is what the actor may see and do, with who asks and when.
 func (r *Records) access() query.Access {
-	return r.Actor.Access().Asking(r.Actor.Principal.UserID, r.now())
+	return r.Actor.Access().Asking(r.Actor.Principal.UserID, r.now()).Noting(r.Former)
 }
 
 // Record is one record as JSON.

@@ -3,6 +3,7 @@ package crm
 import (
 	"fmt"
 	"maps"
+	"reflect"
 	"slices"
 	"strings"
 
@@ -37,16 +38,21 @@ func (w *wish) fault() error {
 	return fault.Refuse(w.violations...)
 }
 
-// decode reads the body of a request, as encoding/json gives it with numbers as json.Number.
-func decode(object *schema.Object, body map[string]any) *wish {
+// decode reads the body of a request, as encoding/json gives it with numbers as
+// json.Number, and takes note of former names.
+func decode(object *schema.Object, body map[string]any, former *schema.Deprecation) *wish {
 	w := newWish()
 	for name, value := range body {
 		f, ok := object.Field(name)
+		if ok && name != f.Path() {
+			former.Field(f, name)
+		}
 		switch {
 		case !ok || f.Parent != nil: // a part stands inside of its field
 			w.violations = append(w.violations, fault.Violation{
 				Path: shortened(name), Message: fmt.Sprintf("%s has no such field%s", object.Name, didYouMean(name, fieldNames(object))),
 			})
+		case name != f.Name && w.repeats(f, name, body):
 		case f.Computed():
 			w.refusef(f, "is computed and cannot be set")
 		case f.SetBySystem():
@@ -63,6 +69,32 @@ func decode(object *schema.Object, body map[string]any) *wish {
 		}
 	}
 	return w
+}
+
+// repeats says whether the body has the field by another name too, which goes before
+// the given one. Then both have to say the same.
+func (w *wish) repeats(f *schema.Field, name string, body map[string]any) bool {
+	for _, other := range namesOf(f) {
+		if other == name {
+			return false
+		}
+		if value, ok := body[other]; ok {
+			if !reflect.DeepEqual(value, body[name]) {
+				w.refusef(f, "is called %q and %q in the same body, with different values", other, name)
+			}
+			return true
+		}
+	}
+	return false
+}
+
+// namesOf are the names that a field has and had.
+func namesOf(f *schema.Field) []string {
+	names := []string{f.Path()}
+	for _, former := range f.Former {
+		names = append(names, former.Name)
+	}
+	return names
 }
 
 // decodeParts reads the value of a field with parts: those that it names are changed, null takes all away.

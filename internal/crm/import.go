@@ -165,8 +165,21 @@ func (r *Records) CheckImport(object string, mapping *Mapping, header *ImportHea
 	if err := r.Compiler.MayWrite(r.Actor.Access(), o); err != nil {
 		return err
 	}
-	_, err = mapping.resolve(r.Compiler.Schema(), o, header.columns)
-	return err
+	mapped, err := mapping.resolve(r.Compiler.Schema(), o, header.columns)
+	if err != nil {
+		return err
+	}
+	r.Former.Object(o, mapping.Object)
+	for _, src := range mapped.sources {
+		r.Former.Field(src.field, src.Field)
+		if src.by != nil {
+			r.Former.Field(src.by, src.Lookup)
+		}
+	}
+	if mapped.key != nil {
+		r.Former.Field(mapped.key, mapping.Key)
+	}
+	return nil
 }
 
 type importing struct {

@@ -110,7 +110,7 @@ func (m *Mapping) resolve(s *schema.Schema, object *schema.Object, header []stri
 	refuse := func(path, format string, args ...any) {
 		violations = append(violations, fault.Violation{Path: path, Message: fmt.Sprintf(format, args...)})
 	}
-	if m.Object != "" && m.Object != object.Name {
+	if named, ok := s.Object(m.Object); m.Object != "" && (!ok || named != object) {
 		refuse("object", "is %q, and the import is into %q", shortened(m.Object), object.Name)
 	}
 	if len(m.Fields) == 0 || len(m.Fields) > maxMappedFields {

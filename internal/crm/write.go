@@ -94,6 +94,9 @@ func (r *Records) carryOut(ctx context.Context, tx Tx, at time.Time, writes ...*
 	}
 	wholes := map[int]*write{} // by statement
 	for _, w := range writes {
+		if w.readBack {
+			r.access().Shows(w.object)
+		}
 		if !w.readBack || !r.Compiler.ComputesFromOthers(w.object) {
 			continue
 		}

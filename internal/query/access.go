@@ -14,6 +14,7 @@ type Access struct {
 	everything bool
 	user       string
 	at         time.Time
+	former     *schema.Deprecation
 }
 
 // Everything is the access of a tenant's administrator.
@@ -24,6 +25,26 @@ func Everything() Access { return Access{everything: true} }
 func (a Access) Asking(user string, at time.Time) Access {
 	a.user, a.at = user, at
 	return a
+}
+
+// Noting is the access with who takes note of the former names that the request says
+// or is shown.
+func (a Access) Noting(former *schema.Deprecation) Access {
+	a.former = former
+	return a
+}
+
+// Shows takes note of an object whose records are shown with all fields, and so
+// under their former names too.
+func (a Access) Shows(o *schema.Object) {
+	if a.former == nil {
+		return
+	}
+	for _, f := range a.visible(o) {
+		for _, former := range o.FormerNames(f) {
+			a.former.Add(former)
+		}
+	}
 }
 
 func (a Access) mayRead(*schema.Object) bool { return a.everything }
@@ -69,5 +90,6 @@ func (a Access) field(o *schema.Object, name, path string) (*schema.Field, error
 	if !ok || !a.maySee(o, f) {
 		return nil, malformed(path, "no field %.60q in %s%s", name, o.Name, expr.DidYouMean(name, a.visible(o)))
 	}
+	a.former.Field(f, name)
 	return f, nil
 }

@@ -207,7 +207,7 @@ func (g *grouping) read(r AggregateRequest) error {
 var dateParts = []string{"year", "quarter", "month", "week", "day"}
 
 func (g *grouping) group(group Group, path string) error {
-	at, f, err := g.selected.resolve(group.Field, path+".field")
+	at, f, _, err := g.selected.resolve(group.Field, path+".field")
 	if err != nil {
 		return err
 	}
@@ -249,7 +249,7 @@ func (g *grouping) value(value Value, path string) error {
 		}
 		return g.add(output{inner: "count(*)", path: path}, &schema.Field{Type: schema.TypeInteger}, value.Name, "count", path)
 	}
-	at, f, err := g.selected.resolve(value.Field, path+".field")
+	at, f, _, err := g.selected.resolve(value.Field, path+".field")
 	if err != nil {
 		return err
 	}

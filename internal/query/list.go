@@ -256,6 +256,9 @@ func (c *Compiler) filter(a Access, o *schema.Object, text string) (*expr.Expres
 	if err != nil {
 		return nil, placed("filter", err)
 	}
+	for _, use := range filter.Former() {
+		a.former.Add(use.Name)
+	}
 	for _, use := range filter.Fields() {
 		if err := a.reading(use.Object); err != nil {
 			return nil, err

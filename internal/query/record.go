@@ -26,6 +26,7 @@ func (c *Compiler) Get(a Access, object *schema.Object, id string, fields []stri
 		return Statement{}, err
 	}
 	if len(fields) == 0 && a.everything {
+		a.Shows(object)
 		return c.getWhole(a, object, id)
 	}
 	return c.get(a, object, id, fields)

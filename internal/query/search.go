@@ -132,6 +132,7 @@ func (c *Compiler) searchedObjects(a Access, names []string) ([]*schema.Object, 
 		if !ok {
 			return nil, malformed("objects", "there is no object %.60q", name)
 		}
+		a.former.Object(o, name)
 		if err := a.reading(o); err != nil {
 			return nil, err
 		}

@@ -25,13 +25,24 @@ const (
 type place struct {
 	alias  string
 	object *schema.Object
-	// path are the names of the relations that lead there.
-	path []string
+	// path are the names of the relations that lead there, as the request says them,
+	// and relations what they are.
+	path      []string
+	relations []*schema.Field
 }
 
 // name is what a request calls a field at the place.
 func (p *place) name(f *schema.Field) string {
 	return strings.Join(append(slices.Clone(p.path), f.Path()), ".")
+}
+
+// identity is that of a field at the place, which stays when names change.
+func (p *place) identity(f *schema.Field) string {
+	var identities []string
+	for _, relation := range append(slices.Clone(p.relations), f) {
+		identities = append(identities, relation.Identity)
+	}
+	return strings.Join(identities, " ")
 }
 
 // selection is what a statement selects: columns, and the joins that they need.
@@ -62,9 +73,10 @@ func (c *Compiler) selectFields(a Access, o *schema.Object, names []string) (*se
 	}
 	for _, f := range a.visible(o) {
 		if c.mayCompute(a, f) {
-			s.add(s.root, f)
+			s.addAll(f)
 		}
 	}
+	a.Shows(o)
 	return s, nil
 }
 
@@ -79,11 +91,12 @@ func (c *Compiler) selectTable(a Access, o *schema.Object, names []string) (*sel
 	}
 	s := c.selectOwn(a, o)
 	for _, name := range names {
-		at, f, err := s.resolve(name, "fields")
+		at, f, name, err := s.resolve(name, "fields")
 		if err != nil {
 			return nil, err
 		}
-		s.add(at, f)
+		name, _, _ = strings.Cut(name, ".")
+		s.add(at, f, name)
 	}
 	return s, nil
 }
@@ -93,7 +106,7 @@ func (c *Compiler) selectWritten(a Access, o *schema.Object) *selection {
 	s := c.selectOwn(a, o)
 	for _, f := range o.AllFields() {
 		if e := c.computed()[f]; !f.Computed() || e != nil && !e.ReadsOthers() {
-			s.add(s.root, f)
+			s.addAll(f)
 		}
 	}
 	return s
@@ -103,24 +116,38 @@ func (c *Compiler) selectWritten(a Access, o *schema.Object) *selection {
 func (c *Compiler) selectOwn(a Access, o *schema.Object, fields ...*schema.Field) *selection {
 	s := &selection{compiler: c, access: a, root: &place{alias: record, object: o}, joined: map[string]*place{}}
 	for _, f := range fields {
-		s.add(s.root, f)
+		s.add(s.root, f, f.Name)
 	}
 	return s
 }
 
-// add selects a field, all of it when it has parts.
-func (s *selection) add(at *place, f *schema.Field) {
+// addAll selects a field of the object itself, under its name and under those that
+// it had before and that are still answered.
+func (s *selection) addAll(f *schema.Field) {
+	s.add(s.root, f, f.Name)
+	for _, former := range s.root.object.FormerNames(f) {
+		s.add(s.root, f, former.Name)
+	}
+}
+
+// add selects a field under a name, all of it when it has parts. A part of a field
+// goes under the name of the whole.
+func (s *selection) add(at *place, f *schema.Field, name string) {
 	if f.Computed() {
-		s.addLeaf(at, f)
+		s.addLeaf(at, f, name)
 	}
 	for _, leaf := range f.Leaves() {
-		s.addLeaf(at, leaf)
+		s.addLeaf(at, leaf, name)
 	}
 }
 
 // addLeaf selects a field that has one value, and says which column of the row it is.
-func (s *selection) addLeaf(at *place, f *schema.Field) int {
-	s.columns = append(s.columns, Column{Path: pathOf(at, f), Field: f})
+func (s *selection) addLeaf(at *place, f *schema.Field, name string) int {
+	path := append(slices.Clone(at.path), name)
+	if f.Parent != nil {
+		path = append(path, f.Name)
+	}
+	s.columns = append(s.columns, Column{Path: path, Field: f})
 	s.places = append(s.places, at)
 	return len(s.columns) - 1
 }
@@ -142,24 +169,15 @@ func (s *selection) value(at *place, f *schema.Field, args *expr.Args) string {
 	return column(at.alias, f)
 }
 
-// pathOf leads to the value in the JSON of the record.
-func pathOf(at *place, f *schema.Field) []string {
-	path := slices.Clone(at.path)
-	if f.Parent != nil {
-		path = append(path, f.Parent.Name)
-	}
-	return append(path, f.Name)
-}
-
 // place is the column of a field, which is selected if need be.
 func (s *selection) place(at *place, f *schema.Field) int {
-	path := pathOf(at, f)
 	for i, selected := range s.columns {
-		if selected.Field == f && slices.Equal(selected.Path, path) {
+		if selected.Field == f && s.places[i] == at {
 			return i
 		}
 	}
-	return s.addLeaf(at, f)
+	name, _, _ := strings.Cut(f.Path(), ".")
+	return s.addLeaf(at, f, name)
 }
 
 // choose selects the named fields of a place, those of one related record or value
@@ -176,29 +194,30 @@ func (s *selection) choose(at *place, names []string) error {
 		if err != nil {
 			return err
 		}
-		if err := s.chooseOne(at, f, names[i:]); err != nil {
+		if err := s.chooseOne(at, f, head, names[i:]); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// chooseOne selects a field of a place, or what the names want of it.
-func (s *selection) chooseOne(at *place, f *schema.Field, names []string) error {
+// chooseOne selects a field of a place that the request calls so, or what the names
+// want of it.
+func (s *selection) chooseOne(at *place, f *schema.Field, called string, names []string) error {
 	var behind []string
 	for _, name := range names {
-		if rest, ok := strings.CutPrefix(name, f.Name+"."); ok {
+		if rest, ok := strings.CutPrefix(name, called+"."); ok {
 			behind = append(behind, rest)
 		}
 	}
 	switch {
-	case len(behind) == 0, len(f.Parts()) > 0 && slices.Contains(names, f.Name):
-		s.add(at, f)
+	case len(behind) == 0, len(f.Parts()) > 0 && slices.Contains(names, called):
+		s.add(at, f, called)
 		return nil
 	case len(f.Parts()) > 0:
-		return s.chooseParts(at, f, behind)
+		return s.chooseParts(at, called, behind)
 	}
-	related, err := s.join(at, f, "fields")
+	related, err := s.join(at, f, called, "fields")
 	if err != nil {
 		return err
 	}
@@ -206,18 +225,18 @@ func (s *selection) chooseOne(at *place, f *schema.Field, names []string) error 
 	return s.choose(related, append([]string{schema.FieldID}, behind...))
 }
 
-func (s *selection) chooseParts(at *place, f *schema.Field, names []string) error {
+func (s *selection) chooseParts(at *place, called string, names []string) error {
 	done := map[string]bool{}
 	for _, name := range names {
 		if done[name] {
 			continue
 		}
 		done[name] = true
-		part, err := s.access.field(at.object, f.Name+"."+name, "fields")
+		part, err := s.access.field(at.object, called+"."+name, "fields")
 		if err != nil {
 			return err
 		}
-		s.addLeaf(at, part)
+		s.addLeaf(at, part, called)
 	}
 	return nil
 }
@@ -232,30 +251,32 @@ func (s *selection) field(at *place, name, param string) (*schema.Field, error) 
 	return f, err
 }
 
-// resolve finds the field that a name leads to, through relations and to parts.
-// param is where the request has the name.
-func (s *selection) resolve(name, param string) (*place, *schema.Field, error) {
-	at := s.root
+// resolve finds the field that a name leads to, through relations and to parts, and
+// says what is left of the name at its place. param is where the request has the name.
+func (s *selection) resolve(name, param string) (at *place, f *schema.Field, called string, err error) {
+	at = s.root
 	for {
 		head, rest, isPath := strings.Cut(name, ".")
 		if _, isPart := at.object.Field(name); isPart || !isPath {
-			f, err := s.field(at, name, param)
-			return at, f, err
+			f, err = s.field(at, name, param)
+			return at, f, name, err
 		}
 		relation, err := s.access.field(at.object, head, param)
 		if err != nil {
-			return nil, nil, err
+			return nil, nil, "", err
 		}
-		if at, err = s.join(at, relation, param); err != nil {
-			return nil, nil, err
+		if at, err = s.join(at, relation, head, param); err != nil {
+			return nil, nil, "", err
 		}
 		name = rest
 	}
 }
 
-// join is the place that a relation leads to. A deleted record is not there.
-func (s *selection) join(at *place, relation *schema.Field, param string) (*place, error) {
-	name := at.name(relation)
+// join is the place that a relation leads to, which the request calls so. A deleted
+// record is not there.
+func (s *selection) join(at *place, relation *schema.Field, called, param string) (*place, error) {
+	path := append(slices.Clone(at.path), called)
+	name := strings.Join(path, ".")
 	if joined, ok := s.joined[name]; ok {
 		return joined, nil
 	}
@@ -271,7 +292,9 @@ func (s *selection) join(at *place, relation *schema.Field, param string) (*plac
 	if err := s.access.reading(target); err != nil {
 		return nil, err
 	}
-	related := &place{alias: fmt.Sprintf("e%d", len(s.joins)), object: target, path: append(slices.Clone(at.path), relation.Name)}
+	related := &place{
+		alias: fmt.Sprintf("e%d", len(s.joins)), object: target, path: path, relations: append(slices.Clone(at.relations), relation),
+	}
 	s.joined[name] = related
 	s.joins = append(s.joins, " LEFT JOIN "+target.QualifiedTable()+" AS "+related.alias+" ON "+idOf(related.alias)+" = "+
 		column(at.alias, relation)+" AND "+live(related.alias))

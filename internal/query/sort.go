@@ -36,7 +36,7 @@ func (s *selection) sortKeys(names []string) ([]sortKey, error) {
 	for _, name := range names {
 		var bare string
 		bare, descending = strings.CutPrefix(name, "-")
-		at, f, err := s.resolve(bare, "sort")
+		at, f, _, err := s.resolve(bare, "sort")
 		if err != nil {
 			return nil, err
 		}
@@ -193,7 +193,7 @@ func afterRow(keys []sortKey, values []*string, args *expr.Args) (string, bool) 
 func (c *Compiler) cursorContext(o *schema.Object, r ListRequest, keys []sortKey) string {
 	parts := []string{c.tenant, o.Identity, r.Filter, string(r.Deleted)}
 	for _, key := range keys {
-		parts = append(parts, key.at.name(key.field), string(key.field.Storage()), strconv.FormatBool(key.descending))
+		parts = append(parts, key.at.identity(key.field), string(key.field.Storage()), strconv.FormatBool(key.descending))
 	}
 	context, err := json.Marshal(parts)
 	if err != nil { // texts have no form that JSON cannot say

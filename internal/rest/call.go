@@ -24,6 +24,8 @@ type call struct {
 	// Of who has signed in: who it is, and what runs their statements.
 	principal schema.Principal
 	runner    crm.Runner
+	// former are the former names that the request has used and is shown.
+	former schema.Deprecation
 }
 
 // answer is what a handler gives back. It is written when the handler is done,
@@ -129,16 +131,37 @@ func (c *call) run(ctx context.Context, h handler) (*answer, error) {
 	var a *answer
 	err := c.tenant.Do(ctx, func(ctx context.Context, model *tenancy.Model) error {
 		var err error
+		c.former = schema.Deprecation{}
 		a, err = h(ctx, c, model)
 		return err
 	})
-	return a, err
+	if err != nil {
+		return nil, err
+	}
+	if a.header == nil {
+		a.header = http.Header{}
+	}
+	deprecate(a.header, c.former)
+	return a, nil
+}
+
+// deprecate says that the request uses, or is shown, names that will not be answered
+// for ever: RFC 9745 says since when, RFC 8594 until when.
+func deprecate(header http.Header, former schema.Deprecation) {
+	if former.Until.IsZero() {
+		return
+	}
+	header.Set("Deprecation", "@"+strconv.FormatInt(former.Since.Unix(), 10))
+	header.Set("Sunset", former.Until.UTC().Format(http.TimeFormat))
 }
 
 // records are the tenant's records, as the caller may use them.
 func (c *call) records(model *tenancy.Model, channel string) *crm.Records {
+	if object, ok := model.Schema.Object(c.PathValue("object")); ok {
+		c.former.Object(object, c.PathValue("object"))
+	}
 	return &crm.Records{
-		Compiler: model.Compiler, Runner: c.runner, Clock: c.options.Clock, NewID: c.options.NewID,
+		Compiler: model.Compiler, Runner: c.runner, Clock: c.options.Clock, NewID: c.options.NewID, Former: &c.former,
 		Actor: crm.Actor{Principal: c.principal, Channel: channel, RequestID: c.id, Languages: languages(c.Header.Get("Accept-Language"))},
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"maps"
 	"slices"
 	"strconv"
+	"time"
 
 	"github.com/kontor-crm/kontor/internal/crm"
 	"github.com/kontor-crm/kontor/internal/query"
@@ -39,6 +40,7 @@ type (
 	apiOperation struct {
 		ID          string                  `json:"operationId"`
 		Summary     string                  `json:"summary"`
+		Deprecated  bool                    `json:"deprecated,omitempty"`
 		Tags        []string                `json:"tags,omitempty"`
 		Security    *[]map[string][]string  `json:"security,omitempty"`
 		Parameters  []apiParameter          `json:"parameters,omitempty"`
@@ -82,6 +84,7 @@ type (
 		Title       string                `json:"title,omitempty"`
 		Description string                `json:"description,omitempty"`
 		ReadOnly    bool                  `json:"readOnly,omitempty"`
+		Deprecated  bool                  `json:"deprecated,omitempty"`
 		Enum        []any                 `json:"enum,omitempty"`
 		Default     any                   `json:"default,omitempty"`
 		MaxLength   int                   `json:"maxLength,omitempty"`
@@ -216,6 +219,15 @@ func describeSearch(d *apiDocument) {
 	}}
 }
 
+// objectCalls adds the calls of one object, by the name that it has or had.
+type objectCalls struct {
+	document *apiDocument
+	schema   *schema.Schema
+	object   *schema.Object
+	name     string
+	label    string
+}
+
 // describeObject adds an object's schemas and calls.
 func describeObject(d *apiDocument, s *schema.Schema, o *schema.Object) {
 	label := o.Label.In(s.Organisation.Language)
@@ -224,10 +236,17 @@ func describeObject(d *apiDocument, s *schema.Schema, o *schema.Object) {
 	}
 	d.Tags = append(d.Tags, apiTag{Name: o.Name, Description: label})
 	describeRecord(d, s, o)
-	b := objectCalls{document: d, object: o, label: label}
+	objectCalls{document: d, schema: s, object: o, name: o.Name, label: label}.describe()
+	for _, former := range o.Former {
+		objectCalls{document: d, schema: s, object: o, name: former.Name, label: label}.describe()
+	}
+}
+
+// describe adds all calls of the object by one of its names.
+func (b objectCalls) describe() {
 	b.list()
 	b.single()
-	if pipelines := s.PipelinesOf(o); len(pipelines) > 0 {
+	if pipelines := b.schema.PipelinesOf(b.object); len(pipelines) > 0 {
 		b.move(pipelines[0])
 	}
 	b.aggregate()
@@ -242,12 +261,20 @@ func describeRecord(d *apiDocument, s *schema.Schema, o *schema.Object) {
 	var required []string
 	for _, f := range o.AllFields() {
 		read[f.Name] = valueSchema(s, f, false)
+		read[f.Name].ReadOnly = f.SetBySystem()
+		formerly := o.FormerNames(f)
+		for _, former := range formerly {
+			read[former.Name] = deprecated(s, f, former, false)
+			read[former.Name].ReadOnly = f.SetBySystem()
+			if !f.SetBySystem() {
+				written[former.Name] = deprecated(s, f, former, true)
+			}
+		}
 		if f.SetBySystem() {
-			read[f.Name].ReadOnly = true
 			continue
 		}
 		written[f.Name] = valueSchema(s, f, true)
-		if _, isStage := s.PipelineOf(o, f); f.Required && f.Default == nil && !isStage {
+		if _, isStage := s.PipelineOf(o, f); f.Required && f.Default == nil && !isStage && len(formerly) == 0 {
 			required = append(required, f.Name)
 		}
 	}
@@ -257,6 +284,14 @@ func describeRecord(d *apiDocument, s *schema.Schema, o *schema.Object) {
 	d.Components.Schemas["list."+o.Name] = closed(map[string]*apiSchema{
 		"items": listOf(schemaRef("record." + o.Name)), "next": text(), "count": whole(), "estimated": {Type: "boolean"},
 	}, "items")
+}
+
+// deprecated is the value under a name that the field had before.
+func deprecated(s *schema.Schema, f *schema.Field, former schema.FormerName, written bool) *apiSchema {
+	v := valueSchema(s, f, written)
+	v.Deprecated = true
+	v.Description = "Called " + f.Name + " now; this name is answered until " + former.Until.Format(time.DateOnly) + "."
+	return v
 }
 
 // valueSchema is the JSON Schema of a field's value; written ones may also be numbers where a text holds one.
@@ -337,19 +372,14 @@ func anyOf(values []string) []any {
 	return enum
 }
 
-// objectCalls adds the calls of one object.
-type objectCalls struct {
-	document *apiDocument
-	object   *schema.Object
-	label    string
-}
-
-func (b objectCalls) path() string { return "/api/v1/records/" + b.object.Name }
+func (b objectCalls) path() string { return "/api/v1/records/" + b.name }
 
 func (b objectCalls) operation(verb, summary string, responses map[string]*apiResponse) *apiOperation {
 	all := map[string]*apiResponse{"401": responseRef("unauthenticated")}
 	maps.Copy(all, responses)
-	return &apiOperation{ID: verb + "_" + b.object.Name, Summary: b.label + ": " + summary, Tags: []string{b.object.Name}, Responses: all}
+	return &apiOperation{
+		ID: verb + "_" + b.name, Summary: b.label + ": " + summary, Tags: []string{b.object.Name}, Responses: all, Deprecated: b.name != b.object.Name,
+	}
 }
 
 func (b objectCalls) record(description string) *apiResponse {

@@ -108,6 +108,7 @@ func (e *exportStream) begin(s *schema.Schema, columns []query.Column) error {
 	header := e.w.Header()
 	header.Set("Content-Type", kind)
 	header.Set("Content-Disposition", mime.FormatMediaType("attachment", map[string]string{"filename": e.call.PathValue("object") + "." + e.format}))
+	deprecate(header, e.call.former)
 	e.w.WriteHeader(http.StatusOK)
 	d := describer{schema: s, languages: append(languages(e.call.Header.Get("Accept-Language")), s.Organisation.Language)}
 	object, _ := s.Object(e.call.PathValue("object"))

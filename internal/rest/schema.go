@@ -6,6 +6,7 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"net/http"
+	"time"
 
 	"golang.org/x/text/language"
 
@@ -32,6 +33,7 @@ type organisationAnswer struct {
 
 type objectDescription struct {
 	Name        string             `json:"name"`
+	Former      []formerAnswer     `json:"former,omitempty"`
 	Label       string             `json:"label"`
 	PluralLabel string             `json:"pluralLabel,omitempty"`
 	Description string             `json:"description,omitempty"`
@@ -39,6 +41,20 @@ type objectDescription struct {
 	Title       string             `json:"title"`
 	Fields      []fieldDescription `json:"fields"`
 	Rules       []ruleDescription  `json:"rules,omitempty"`
+}
+
+// formerAnswer is a former name, which is answered until then.
+type formerAnswer struct {
+	Name  string    `json:"name"`
+	Until time.Time `json:"until"`
+}
+
+func formerAnswers(names []schema.FormerName) []formerAnswer {
+	var all []formerAnswer
+	for _, former := range names {
+		all = append(all, formerAnswer{former.Name, former.Until})
+	}
+	return all
 }
 
 // ruleDescription is a validation rule, for forms that check while one types.
@@ -50,6 +66,7 @@ type ruleDescription struct {
 
 type fieldDescription struct {
 	Name        string              `json:"name"`
+	Former      []formerAnswer      `json:"former,omitempty"`
 	Type        schema.TypeName     `json:"type"`
 	Returns     schema.TypeName     `json:"returns,omitempty"` // what the values of a computed field look like
 	Label       string              `json:"label"`
@@ -185,12 +202,12 @@ func (d describer) label(label schema.Label, otherwise string) string {
 
 func (d describer) object(o *schema.Object) objectDescription {
 	described := objectDescription{
-		Name: o.Name, Label: d.label(o.Label, o.Name), PluralLabel: d.label(o.PluralLabel, ""), Description: d.label(o.Description, ""),
+		Name: o.Name, Former: formerAnswers(o.Former), Label: d.label(o.Label, o.Name), PluralLabel: d.label(o.PluralLabel, ""), Description: d.label(o.Description, ""),
 		Custom: o.Custom, Title: o.TitleField().Name, Fields: []fieldDescription{},
 	}
 	for _, f := range o.AllFields() {
 		field := d.field(f)
-		field.Searchable = o.IsSearchable(f)
+		field.Former, field.Searchable = formerAnswers(o.FormerNames(f)), o.IsSearchable(f)
 		if on, ok := o.FieldByIdentity(f.DependsOn); ok {
 			field.DependsOn = on.Name
 		}

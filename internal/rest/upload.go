@@ -69,6 +69,7 @@ func (f *uploaded) Read(p []byte) (int, error) {
 // that is still sending would else write into nothing and never read it.
 func (u *upload) answer(a *answer, err error) error {
 	if err == nil {
+		deprecate(a.header, u.former)
 		a.write(u.w)
 		return nil
 	}
