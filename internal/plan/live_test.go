@@ -31,7 +31,9 @@ func liveOf(s *schema.Schema, withRows ...string) *Live {
 		if o.IsSearched() {
 			live.Tables[o.SearchTable()] = searchTableOf(o)
 		}
-		live.Views[sh.view.name] = sh.view.comment
+		for _, v := range sh.views {
+			live.Views[v.name] = v.comment
+		}
 	}
 	keeping := keepingOf(s)
 	for _, f := range keeping.fields {

@@ -88,7 +88,9 @@ func knownParts(applied *schema.Schema) map[string]bool {
 	for _, o := range applied.Objects {
 		sh := shapeOf(applied, o)
 		had[key("table", o.Table)] = true
-		had[key("view", sh.view.name, sh.view.comment)] = true
+		for _, v := range sh.views {
+			had[key("view", v.name, v.comment)] = true
+		}
 		for _, c := range sh.columns {
 			had[key("column", o.Table, c.name)] = true
 			had[key("type", o.Table, c.name, string(c.storage))] = true
@@ -249,30 +251,10 @@ func (m *maker) markRebuild(o *schema.Object) {
 func (m *maker) planViews() {
 	wanted := map[string]bool{}
 	for _, o := range m.wanted.Objects {
-		v := viewOf(m.wanted, o)
-		wanted[v.name] = true
-		comment, exists := m.live.Views[v.name]
-		among := func(objects map[string]bool) bool {
-			return objects[o.Identity] || slices.ContainsFunc(v.reads, func(identity string) bool { return objects[identity] })
+		for _, v := range viewsOf(m.wanted, o) {
+			wanted[v.name] = true
+			m.planView(o, v)
 		}
-		if exists && comment == v.comment && !among(m.rebuild) || among(m.broken) {
-			continue
-		}
-		drift := comment != v.comment && m.had[key("view", v.name, v.comment)]
-		change := Change{Resource: o.Source, Object: o.Identity, Drift: drift}
-		if exists {
-			change.Kind, change.Lock = DropView, lockAccessExclusive
-			change.Summary = fmt.Sprintf("drop view %q to make it anew", v.name)
-			change.Statements = []string{"DROP VIEW IF EXISTS " + inReporting(v.name)}
-			m.add(phaseDropViews, change)
-		}
-		change.Kind, change.Lock = AddView, ""
-		change.Summary = fmt.Sprintf("make view %q", v.name)
-		change.Statements = []string{
-			"CREATE VIEW " + inReporting(v.name) + " AS " + v.query,
-			"COMMENT ON VIEW " + inReporting(v.name) + " IS " + strings.TrimSpace(schema.QuoteLiteral(v.comment)),
-		}
-		m.add(phaseViews, change)
 	}
 	for _, name := range slices.Sorted(maps.Keys(m.live.Views)) {
 		if wanted[name] || !strings.HasPrefix(m.live.Views[name], viewMark) || !m.wasView(name) {
@@ -283,6 +265,31 @@ func (m *maker) planViews() {
 			Statements: []string{"DROP VIEW IF EXISTS " + inReporting(name)},
 		})
 	}
+}
+
+func (m *maker) planView(o *schema.Object, v view) {
+	comment, exists := m.live.Views[v.name]
+	among := func(objects map[string]bool) bool {
+		return objects[o.Identity] || slices.ContainsFunc(v.reads, func(identity string) bool { return objects[identity] })
+	}
+	if exists && comment == v.comment && !among(m.rebuild) || among(m.broken) {
+		return
+	}
+	drift := comment != v.comment && m.had[key("view", v.name, v.comment)]
+	change := Change{Resource: o.Source, Object: o.Identity, Drift: drift}
+	if exists {
+		change.Kind, change.Lock = DropView, lockAccessExclusive
+		change.Summary = fmt.Sprintf("drop view %q to make it anew", v.name)
+		change.Statements = []string{"DROP VIEW IF EXISTS " + inReporting(v.name)}
+		m.add(phaseDropViews, change)
+	}
+	change.Kind, change.Lock = AddView, ""
+	change.Summary = fmt.Sprintf("make view %q", v.name)
+	change.Statements = []string{
+		"CREATE VIEW " + inReporting(v.name) + " AS " + v.query,
+		"COMMENT ON VIEW " + inReporting(v.name) + " IS " + strings.TrimSpace(schema.QuoteLiteral(v.comment)),
+	}
+	m.add(phaseViews, change)
 }
 
 // wasView says whether a view that is ours has lost its object: the object has

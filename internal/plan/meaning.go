@@ -3,6 +3,7 @@ package plan
 import (
 	"encoding/json"
 	"fmt"
+	"slices"
 
 	"github.com/kontor-crm/kontor/internal/schema"
 )
@@ -39,8 +40,13 @@ func (m *maker) planMeaning() {
 				continue
 			}
 			summary := fmt.Sprintf("change field %q of %s", f.Name, o.Name)
-			if old.Name != f.Name {
+			switch forgotten := *old; {
+			case old.Name != f.Name:
 				summary = fmt.Sprintf("rename field %q of %s to %q", old.Name, o.Name, f.Name)
+			case namesGo(old.Former, f.Former):
+				if forgotten.Former = f.Former; same(&forgotten, f) {
+					summary = fmt.Sprintf("forget former names of field %q of %s", f.Name, o.Name)
+				}
 			}
 			m.tell(f.Source, o.Identity, f.Identity, summary)
 		}
@@ -63,10 +69,20 @@ func (m *maker) objectMeaning(before, o *schema.Object) {
 		return
 	}
 	summary := fmt.Sprintf("change object %q", o.Name)
-	if before.Name != o.Name {
+	switch forgotten := old; {
+	case before.Name != o.Name:
 		summary = fmt.Sprintf("rename object %q to %q", before.Name, o.Name)
+	case namesGo(before.Former, o.Former):
+		if forgotten.Former = o.Former; same(forgotten, current) {
+			summary = fmt.Sprintf("forget former names of object %q", o.Name)
+		}
 	}
 	m.tell(o.Source, o.Identity, "", summary)
+}
+
+// namesGo says whether some of the former names are answered no more.
+func namesGo(before, now []schema.FormerName) bool {
+	return slices.ContainsFunc(before, func(name schema.FormerName) bool { return !slices.Contains(now, name) })
 }
 
 func (m *maker) pipelineMeaning() {

@@ -13,13 +13,13 @@ import (
 	"github.com/kontor-crm/kontor/internal/schema"
 )
 
-// shape is what the database has to hold for one object: a table and a view.
+// shape is what the database has to hold for one object: a table and its views.
 type shape struct {
 	object  *schema.Object
 	columns []column
 	// indexes are those over several fields.
 	indexes []index
-	view    view
+	views   []view
 }
 
 // index is a declared index of an object.
@@ -61,7 +61,7 @@ var hiddenFields = []*schema.Field{
 }
 
 func shapeOf(s *schema.Schema, o *schema.Object) *shape {
-	sh := &shape{object: o, view: viewOf(s, o)}
+	sh := &shape{object: o, views: viewsOf(s, o)}
 	for _, f := range o.Leaves() {
 		sh.columns = append(sh.columns, columnOf(s, o, f))
 	}
@@ -339,28 +339,36 @@ func bare(expression string) string {
 	return strings.Trim(expression, "()'")
 }
 
+// viewsOf are the views of an object: one by the name that it has, and one by each
+// that it had before and that is still answered.
+func viewsOf(s *schema.Schema, o *schema.Object) []view {
+	views := []view{viewOf(s, o)}
+	for _, former := range o.Former {
+		also := views[0]
+		also.name = former.Name
+		views = append(views, also)
+	}
+	return views
+}
+
 // viewOf is the view of an object: its columns by their API names, and what is
-// computed from them. A computed field of which its expression cannot be read is
-// left out; the compiler of the schema lets none through.
+// computed from them; behind them those of former names. A computed field of which
+// its expression cannot be read is left out; the compiler of the schema lets none
+// through.
 func viewOf(s *schema.Schema, o *schema.Object) view {
-	var columns []string
-	taken := map[string]bool{}
-	for _, f := range o.AllFields() {
-		taken[f.Name] = true
+	names := newViewNames(o)
+	var columns, formerly []string
+	for _, f := range o.Leaves() {
+		columns = append(columns, schema.QuoteIdent(f.Column)+" AS "+schema.QuoteIdent(names.of(f, topName(f))))
 	}
 	for _, f := range o.Leaves() {
-		name := f.Name
-		if f.Parent != nil { // address_city, and with one more _ where a field has that name
-			name = f.Parent.Name + "_" + f.Name
-			for taken[name] {
-				name += "_"
-			}
-			taken[name] = true
+		top := f
+		if f.Parent != nil {
+			top = f.Parent
 		}
-		if f.Type == schema.TypeRelation && strings.HasSuffix(f.Column, "_id") && !taken[name+"_id"] {
-			name += "_id"
+		for _, former := range o.FormerNames(top) {
+			formerly = append(formerly, schema.QuoteIdent(f.Column)+" AS "+schema.QuoteIdent(names.of(f, former.Name)))
 		}
-		columns = append(columns, schema.QuoteIdent(f.Column)+" AS "+schema.QuoteIdent(name))
 	}
 	from, reads := o.QualifiedTable(), map[string]bool{}
 	for _, f := range o.Fields {
@@ -369,14 +377,63 @@ func viewOf(s *schema.Schema, o *schema.Object) view {
 		}
 		if e, err := expr.CompileComputed(s, o, f); err == nil {
 			from = o.QualifiedTable() + " AS r"
-			columns = append(columns, e.Definition(zoneOf(s), "r")+" AS "+schema.QuoteIdent(f.Name))
+			value := e.Definition(zoneOf(s), "r")
+			columns = append(columns, value+" AS "+schema.QuoteIdent(f.Name))
+			for _, former := range o.FormerNames(f) {
+				formerly = append(formerly, value+" AS "+schema.QuoteIdent(former.Name))
+			}
 			for _, use := range e.Fields() {
 				reads[use.Object.Identity] = true
 			}
 		}
 	}
+	columns = append(columns, formerly[:min(len(formerly), max(0, maxColumns-len(columns)))]...)
 	query := "SELECT " + strings.Join(columns, ", ") + " FROM " + from + " WHERE " + schema.QuoteIdent(schema.ColumnDeletedAt) + " IS NULL"
 	return view{name: o.Name, query: query, comment: viewMark + shortHash(query), reads: slices.Sorted(maps.Keys(reads))}
+}
+
+// topName is the name of a field in its record: of a part that of the whole.
+func topName(f *schema.Field) string {
+	if f.Parent != nil {
+		return f.Parent.Name
+	}
+	return f.Name
+}
+
+// maxColumns is the greatest number of columns of a view.
+const maxColumns = 1600
+
+// viewNames are the names of a view's columns.
+type viewNames struct{ taken map[string]bool }
+
+func newViewNames(o *schema.Object) viewNames {
+	names := viewNames{taken: map[string]bool{}}
+	for _, f := range o.AllFields() {
+		names.taken[f.Name] = true
+		for _, former := range o.FormerNames(f) {
+			names.taken[former.Name] = true
+		}
+	}
+	return names
+}
+
+// of is the name of the column that holds a field which is called so in its record:
+// address_city for a part, customer_id for a relation, and with one more _ where a
+// field has that name.
+func (v viewNames) of(f *schema.Field, called string) string {
+	name := called
+	if f.Parent != nil {
+		name += "_" + f.Name
+		for v.taken[name] {
+			name += "_"
+		}
+		v.taken[name] = true
+	}
+	if f.Type == schema.TypeRelation && strings.HasSuffix(f.Column, "_id") && !v.taken[name+"_id"] {
+		name += "_id"
+		v.taken[name] = true
+	}
+	return name
 }
 
 // zoneOf is the organisation's time zone.

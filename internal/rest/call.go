@@ -24,6 +24,7 @@ type call struct {
 	// Of who has signed in: who it is, and what runs their statements.
 	principal schema.Principal
 	runner    crm.Runner
+
 	// former are the former names that the request has used and is shown.
 	former schema.Deprecation
 }
