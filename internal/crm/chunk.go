@@ -50,6 +50,9 @@ type entry struct {
 	// external is what another system calls the record, or nil.
 	external *query.ExternalID
 	wish     *wish
+	// lookups are relations whose records are not known before the entries ahead of this
+	// one are done.
+	lookups []lookup
 	// unreadable says why the entry cannot even be decided, or is nil.
 	unreadable error
 
@@ -98,12 +101,10 @@ type chunk struct {
 	atomic bool
 	// fromFile says that they are lines of a file.
 	fromFile bool
-	// live are the targets of relations that are known to be there.
-	live targets
 }
 
 func newChunk(records *Records, object *schema.Object) *chunk {
-	return &chunk{Records: records, object: object, live: targets{}}
+	return &chunk{Records: records, object: object}
 }
 
 // carry does the entries: all at once, or apart when one of them makes the
@@ -251,6 +252,7 @@ func (c *chunk) decide(e *entry, known *knowledge) error {
 	if e.unreadable != nil {
 		return nil //nolint:nilerr // it is the entry's, and told with it
 	}
+	left := known.settle(e)
 	record := known.find(e)
 	if e.problem = c.admit(e, record); e.problem != nil {
 		return nil //nolint:nilerr // it is the entry's, and told with it
@@ -268,6 +270,7 @@ func (c *chunk) decide(e *entry, known *knowledge) error {
 		return nil
 	}
 	asked := &wish{given: e.wish.given, refused: maps.Clone(e.wish.refused), violations: slices.Clone(e.wish.violations)}
+	known.refuseLookups(left, asked)
 	var err error
 	if w.changed, err = decide(c.Compiler.Schema(), c.object, asked, f); err != nil {
 		return err
@@ -382,6 +385,9 @@ type knowledge struct {
 	fields []*schema.Field
 	// external are the ids of records by what other systems call them, of deleted ones too.
 	external map[query.ExternalID]string
+	// named are the records that entries look up; of the chunk's own object by lookedUpBy.
+	named      map[keyValue]namesakes
+	lookedUpBy []*schema.Field
 }
 
 type knownRecord struct {
@@ -393,6 +399,7 @@ type knownRecord struct {
 func (k *knowledge) clone() *knowledge {
 	c := *k
 	c.live, c.records, c.keys, c.external = maps.Clone(k.live), maps.Clone(k.records), maps.Clone(k.keys), maps.Clone(k.external)
+	c.named = maps.Clone(k.named)
 	return &c
 }
 
@@ -420,6 +427,12 @@ func (k *knowledge) learn(r *knownRecord) {
 			k.keys[keyValue{f, keyText(f, value)}] = r.id
 		}
 	}
+	for _, f := range k.lookedUpBy {
+		if value := r.values[f]; value != nil {
+			key := keyValue{f, keyText(f, value)}
+			k.named[key] = k.named[key].with(r.id)
+		}
+	}
 }
 
 // forget is the opposite of learn.
@@ -431,6 +444,12 @@ func (k *knowledge) forget(id string) {
 	delete(k.records, id)
 	for _, f := range k.fields {
 		delete(k.keys, keyValue{f, keyText(f, r.values[f])})
+	}
+	for _, f := range k.lookedUpBy {
+		if value := r.values[f]; value != nil {
+			key := keyValue{f, keyText(f, value)}
+			k.named[key] = k.named[key].without(id)
+		}
 	}
 }
 
@@ -453,6 +472,7 @@ func (k *knowledge) remember(e *entry) {
 		values = query.Values{}
 	}
 	maps.Copy(values, w.changed)
+	k.live[targetKey(w.object.Identity, w.id)] = true
 	k.learn(&knownRecord{id: w.id, version: w.version + 1, values: values})
 }
 
@@ -463,17 +483,25 @@ func (c *chunk) gather(ctx context.Context, tx Tx) (*knowledge, error) {
 	if err != nil {
 		return nil, err
 	}
-	k := &knowledge{facts: common, records: map[string]*knownRecord{}, keys: map[keyValue]string{}, external: map[query.ExternalID]string{}}
+	common.live = targets{}
+	k := &knowledge{
+		facts: common, records: map[string]*knownRecord{}, keys: map[keyValue]string{},
+		external: map[query.ExternalID]string{}, named: map[keyValue]namesakes{},
+	}
+	if err := c.lookUp(ctx, tx, k); err != nil {
+		return nil, err
+	}
 	wishes := make([]*wish, 0, len(c.entries))
 	for _, e := range c.entries {
 		if e.unreadable == nil {
+			k.settle(e)
 			wishes = append(wishes, e.wish)
 		}
 		if e.key != nil && !slices.Contains(k.fields, e.key) {
 			k.fields = append(k.fields, e.key)
 		}
 	}
-	if k.live, err = c.liveTargets(ctx, tx, c.live, wishes...); err != nil {
+	if k.live, err = c.liveTargets(ctx, tx, k.live, wishes...); err != nil {
 		return nil, err
 	}
 	return k, c.find(ctx, tx, k, c.entries...)

@@ -6,12 +6,10 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"maps"
 	"slices"
 	"strings"
 
 	"github.com/kontor-crm/kontor/internal/fault"
-	"github.com/kontor-crm/kontor/internal/query"
 	"github.com/kontor-crm/kontor/internal/schema"
 )
 
@@ -274,10 +272,10 @@ var errDryRun = errors.New("it is a dry run")
 
 func (i *importing) write(ctx context.Context, tx Tx, c *fileChunk) error {
 	if !i.DryRun {
-		return c.run(ctx, tx)
+		return c.carry(ctx, tx)
 	}
 	err := tx.Savepoint(ctx, func(ctx context.Context) error {
-		if err := c.run(ctx, tx); err != nil {
+		if err := c.carry(ctx, tx); err != nil {
 			return err
 		}
 		return errDryRun
@@ -319,8 +317,6 @@ func (i *importing) step(c *fileChunk, end csvPlace) ImportStep {
 type fileLine struct {
 	entry
 	record *csvRecord
-	// lookups are the texts that relations are looked up by, until they are found.
-	lookups map[*source]any
 }
 
 // reasons are what is wrong with a line that failed.
@@ -347,7 +343,7 @@ func newFileChunk(records *Records, mapped *resolved, lines []*csvRecord, column
 	c := &fileChunk{chunk: newChunk(records, mapped.object), mapped: mapped}
 	c.fromFile = true
 	for _, record := range lines {
-		line := &fileLine{record: record, lookups: map[*source]any{}, entry: entry{verb: VerbCreate, wish: newWish()}}
+		line := &fileLine{record: record, entry: entry{verb: VerbCreate, wish: newWish()}}
 		if mapped.key != nil || mapped.external >= 0 {
 			line.verb, line.key = VerbUpsert, mapped.key
 		}
@@ -392,7 +388,7 @@ func (c *fileChunk) read(line *fileLine) {
 		case value == nil && n == c.mapped.keySource:
 			line.wish.refusef(src.field, noKey)
 		case src.by != nil:
-			line.lookups[src] = value
+			line.lookups = append(line.lookups, lookup{relation: src.field, target: src.target, by: src.by, value: value})
 		default:
 			line.wish.given[src.field] = value
 		}
@@ -407,64 +403,4 @@ func (c *fileChunk) hasOwnValue(f *schema.Field) bool {
 	}
 	_, isStage := c.Compiler.Schema().PipelineOf(c.object, f)
 	return isStage
-}
-
-// run finds what relations are looked up by, and imports the lines.
-func (c *fileChunk) run(ctx context.Context, tx Tx) error {
-	for n := range c.mapped.sources {
-		if c.mapped.sources[n].by == nil {
-			continue
-		}
-		if err := c.lookUp(ctx, tx, &c.mapped.sources[n]); err != nil {
-			return err
-		}
-	}
-	return c.carry(ctx, tx)
-}
-
-// lookUp finds the records that a relation's texts mean.
-func (c *fileChunk) lookUp(ctx context.Context, tx Tx, src *source) error {
-	values := map[string]any{}
-	for _, line := range c.lines {
-		if value, ok := line.lookups[src]; ok {
-			values[keyText(src.by, value)] = value
-		}
-	}
-	if len(values) == 0 {
-		return nil
-	}
-	found := map[string][]string{}
-	statement, err := c.Compiler.FindTwo(c.access(), src.target, src.by, slices.Collect(maps.Values(values)))
-	if err != nil {
-		return err
-	}
-	err = tx.Query(ctx, statement, func(row [][]byte) error {
-		decoded, err := query.DecodeRow(statement.Columns, row)
-		if err != nil {
-			return err
-		}
-		key := keyText(src.by, decoded[src.by])
-		found[key] = append(found[key], string(row[0]))
-		return nil
-	})
-	if err != nil {
-		return fmt.Errorf("looking up %s by %s: %w", src.target.Name, src.by.Name, err)
-	}
-	for _, line := range c.lines {
-		value, ok := line.lookups[src]
-		if !ok {
-			continue
-		}
-		ids := found[keyText(src.by, value)]
-		switch len(ids) {
-		case 0:
-			line.wish.refusef(src.field, "there is no %s whose %s is %q", src.target.Name, src.by.Name, shortened(canonical(value)))
-		case 1:
-			line.wish.given[src.field] = ids[0]
-			c.live[targetKey(src.target.Identity, ids[0])] = true
-		default:
-			line.wish.refusef(src.field, "there are several records of %s whose %s is %q", src.target.Name, src.by.Name, shortened(canonical(value)))
-		}
-	}
-	return nil
 }

@@ -263,6 +263,49 @@ func TestTheSameKeyTwiceMakesOneRecord(t *testing.T) {
 	}
 }
 
+func TestALineFindsWhatTheLinesBeforeItMakeAndChange(t *testing.T) {
+	t.Parallel()
+	o := newOrganisation(t, trees)
+	u := o.signedIn(t)
+	const kind = "tree_clear"
+	by := func(lookup, key string) map[string]any {
+		return mappingOf(kind, key, fields{
+			{"field": "code", "column": "code"}, {"field": "name", "column": "name"}, {"field": "parent", "column": "parent", "lookup": lookup},
+		})
+	}
+	refused := func(i *imported, lines map[int]string) {
+		t.Helper()
+		if len(i.failed) != len(lines) {
+			t.Errorf("%d lines failed, want %d: %v", len(i.failed), len(lines), i.failed)
+		}
+		for line, reason := range lines {
+			if !strings.Contains(i.reasons(line), reason) {
+				t.Errorf("line %d fails with %q, want %q", line, i.reasons(line), reason)
+			}
+		}
+	}
+	parents := func() (found string) {
+		o.sql(t, "SELECT string_agg(concat_ws('<', t.code, p.code), ' ' ORDER BY t.code) FROM crm."+kind+" AS t LEFT JOIN crm."+kind+" AS p ON p.id = t.parent_id", &found)
+		return found
+	}
+
+	first := u.imports(kind, by("code", "code"), "code,name,parent\nroot,Root,\na,A,root\nb,B,a\nself,Self,self\nc,C,late\nlate,Late,b\nd,D,c\na,A,b\n")
+	refused(first, map[int]string{5: `no tree_clear whose code is "self"`, 6: `no tree_clear whose code is "late"`, 8: `no tree_clear whose code is "c"`})
+	if got := parents(); got != "a<b b<a late<b root" {
+		t.Errorf("the tree is %q", got)
+	}
+
+	// What the database refuses makes nothing that could be found.
+	second := u.imports(kind, by("name", ""), "code,name,parent\nx,Once,\nx,Twice,\ny,Y,Once\nz,Z,Twice\n")
+	refused(second, map[int]string{3: "", 5: `no tree_clear whose name is "Twice"`})
+
+	third := u.imports(kind, by("name", "code"), "code,name,parent\nroot,Stem,\na,A,Stem\nb,B,Root\nt1,Twin,\nt2,Twin,\nchild,Child,Twin\nt2,Other,\nchild,Child,Twin\n")
+	refused(third, map[int]string{4: `no tree_clear whose name is "Root"`, 7: `several records of tree_clear whose name is "Twin"`})
+	if got := parents(); got != "a<root b<a child<t1 late<b root t1 t2 x y<x" {
+		t.Errorf("the tree is %q", got)
+	}
+}
+
 func TestAFileThatCannotBeReadWritesNothing(t *testing.T) {
 	t.Parallel()
 	u := newOrganisation(t).signedIn(t)
