@@ -126,10 +126,11 @@ func TestEachObjectOfTheStandardModelIsServed(t *testing.T) {
 func makeOneOfEach(t *testing.T, u *user) map[string]string {
 	t.Helper()
 	s, ids := u.o.schema, map[string]string{}
+	picture := u.send("POST", "/api/v1/files?name=a.png", strings.NewReader(aPicture)).is(http.StatusCreated).text("id")
 	for len(ids) < len(s.Objects) {
 		before := len(ids)
 		for _, o := range s.Objects {
-			body, ready := bodyOf(s, o, ids)
+			body, ready := bodyOf(s, o, ids, picture)
 			if ids[o.Identity] == "" && ready {
 				ids[o.Identity] = u.create(o.Name, body)
 			}
@@ -154,8 +155,8 @@ func makeOneOfEach(t *testing.T, u *user) map[string]string {
 }
 
 // bodyOf is a new record with a value in each field that points to nothing; it is
-// not ready while a record is missing that it has to point to.
-func bodyOf(s *schema.Schema, o *schema.Object, ids map[string]string) (map[string]any, bool) {
+// not ready while a record is missing that it has to point to. Its files are the picture.
+func bodyOf(s *schema.Schema, o *schema.Object, ids map[string]string, picture string) (map[string]any, bool) {
 	body := map[string]any{}
 	for _, f := range o.Fields {
 		_, staged := s.PipelineOf(o, f)
@@ -165,6 +166,8 @@ func bodyOf(s *schema.Schema, o *schema.Object, ids map[string]string) (map[stri
 		case f.Type == schema.TypeRelation && f.Required:
 			body[f.Name] = ids[f.Target]
 		case f.Type == schema.TypeRelation, staged, f.SetBySystem():
+		case f.Type.IsFile():
+			body[f.Name] = picture
 		default:
 			body[f.Name] = someValue(o, f)
 		}
