@@ -147,6 +147,7 @@ var _ = Describe("A change that the records may not bear", func() {
 	It("waits for whoever the policy asks, and obeys", func(ctx SpecContext) {
 		acme.Spec.ChangePolicy.Automatic = []crmv1.ChangeClass{crmv1.ChangeSafe}
 		Expect(kube.Update(ctx, acme)).To(Succeed())
+		becomesReady(ctx, acme)
 		someCustomers(ctx, 1, `'short'`)
 		length(ctx, 60)
 		p := becomesProposed(ctx, namespace, func(*crmv1.ChangePlan) bool { return true })

@@ -23,6 +23,7 @@ type Parts struct {
 	Prober    databaseserver.Prober
 	Databases tenant.Databases
 	Schemas   tenant.Schemas
+	Rollouts  tenant.Rollouts
 	Directory tenant.Directory
 	// Now is the clock.
 	Now func() time.Time
@@ -45,7 +46,7 @@ func Setup(m ctrl.Manager, parts Parts) error {
 			return (&tenant.Controller{
 				Client: c, Events: m.GetEventRecorder("kontor"), Pace: parts.Pace, Verdicts: verdicts,
 				Settling:  reconcile.NewSettling(parts.Now),
-				Databases: parts.Databases, Schemas: parts.Schemas, Directory: parts.Directory,
+				Databases: parts.Databases, Schemas: parts.Schemas, Rollouts: parts.Rollouts, Directory: parts.Directory,
 				Now: parts.Now, Settings: parts.Settings,
 			}).SetupWithManager(m)
 		},

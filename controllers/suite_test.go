@@ -31,6 +31,7 @@ import (
 	"github.com/kontor-crm/kontor/controllers/tenant"
 	"github.com/kontor-crm/kontor/internal/provision"
 	"github.com/kontor-crm/kontor/internal/reconcile"
+	"github.com/kontor-crm/kontor/internal/rollout"
 	"github.com/kontor-crm/kontor/internal/secret"
 	"github.com/kontor-crm/kontor/test/env"
 	"github.com/kontor-crm/kontor/test/gen"
@@ -181,6 +182,9 @@ func startOperator(t FullGinkgoTInterface, config *rest.Config, o operatorOption
 	if o.decorate != nil {
 		parts = o.decorate(parts)
 	}
+	rollouts := rollout.New(parts.Schemas)
+	Expect(manager.Add(rollouts)).To(Succeed())
+	parts.Rollouts = rollouts
 	Expect(controllers.Setup(manager, parts)).To(Succeed())
 	ended := make(chan struct{})
 	go func() {

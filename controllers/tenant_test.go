@@ -596,10 +596,17 @@ var _ = Describe("An operator", Serial, func() {
 	}, SpecTimeout(8*time.Minute))
 })
 
-// settled waits until the operator has been quiet for a while.
+// settled waits until the tenants of other specs are gone and the operator has been quiet for a while.
 func settled(ctx context.Context) {
 	GinkgoHelper()
 	Eventually(ctx, func(g Gomega) {
+		var tenants crmv1.TenantList
+		g.Expect(kube.List(ctx, &tenants)).To(Succeed())
+		for i := range tenants.Items {
+			var namespace corev1.Namespace
+			g.Expect(kube.Get(ctx, types.NamespacedName{Name: tenants.Items[i].Namespace}, &namespace)).To(Succeed())
+			g.Expect(namespace.DeletionTimestamp.IsZero()).To(BeTrue(), "Tenant %s is about to go", tenants.Items[i].Name)
+		}
 		before := platform.statements.Load() + platform.apiWrites.Load()
 		g.Consistently(ctx, func() int64 { return platform.statements.Load() + platform.apiWrites.Load() }).
 			WithTimeout(time.Second).Should(Equal(before))

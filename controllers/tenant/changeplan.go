@@ -28,7 +28,8 @@ const (
 	maxSummary        = 1024
 )
 
-// apply writes the plan down before it runs, runs it, and writes down what became of it.
+// apply writes the plan down before it runs and runs it. One that takes long runs
+// beside, and a later look concludes it.
 func (r *run) apply(ctx context.Context, d *decision, database secret.Connection) error {
 	wanted := d.compiled.Schema
 	wanted.Revision = d.plan.Revision
@@ -36,18 +37,51 @@ func (r *run) apply(ctx context.Context, d *decision, database secret.Connection
 	if err != nil {
 		return err
 	}
+	if takesLong(d.plan) {
+		d.rollingOut = true
+		r.Rollouts.Begin(r.id, database, d.plan, wanted)
+		return nil
+	}
 	applyErr := r.Schemas.Apply(ctx, database, d.plan, wanted)
 	if applyErr == nil {
 		r.applied = wanted
-		r.appliedRevision(wanted.Revision, len(d.plan.Changes))
 	}
-	if err := r.concludePlan(ctx, record, applyErr); err != nil {
-		return err
+	return r.conclude(ctx, record, d.plan, applyErr)
+}
+
+// takesLong says whether a plan goes through rows or waits for those who work.
+func takesLong(p *plan.Plan) bool {
+	return slices.ContainsFunc(p.Changes, func(c plan.Change) bool { return c.Concurrent || len(c.Prepare)+len(c.Prove) > 0 })
+}
+
+// conclude writes down what became of a plan; its error is the plan's own.
+func (r *run) conclude(ctx context.Context, record *crmv1.ChangePlan, p *plan.Plan, applyErr error) error {
+	if applyErr == nil {
+		r.appliedRevision(p.Revision, len(p.Changes))
+	}
+	if record != nil {
+		if err := r.concludePlan(ctx, record, applyErr); err != nil {
+			return err
+		}
 	}
 	if applyErr != nil {
-		return fmt.Errorf("applying revision %d: %w", d.plan.Revision, applyErr)
+		return fmt.Errorf("applying revision %d: %w", p.Revision, applyErr)
 	}
 	return r.prunePlans(ctx)
+}
+
+// concludeRollout says whether a rollout of the tenant goes on; of one that has ended
+// it writes down what became of it.
+func (r *run) concludeRollout(ctx context.Context) (running *plan.Plan, err error) {
+	state := r.Rollouts.Look(r.id)
+	if state.Plan == nil || !state.Ended {
+		return state.Plan, nil
+	}
+	record, _, err := r.recorded(ctx, state.Plan)
+	if err != nil {
+		return nil, err
+	}
+	return nil, r.conclude(ctx, record, state.Plan, state.Err)
 }
 
 // settlePlans says of plans that were under way when the process ended what became

@@ -13,6 +13,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/tools/events"
+	"k8s.io/client-go/util/workqueue"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/builder"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -21,6 +22,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/event"
 	"sigs.k8s.io/controller-runtime/pkg/handler"
 	"sigs.k8s.io/controller-runtime/pkg/predicate"
+	"sigs.k8s.io/controller-runtime/pkg/source"
 
 	crmv1 "github.com/kontor-crm/kontor/api/v1alpha1"
 	"github.com/kontor-crm/kontor/internal/fault"
@@ -38,6 +40,7 @@ type Controller struct {
 	Settling  *reconcile.Settling
 	Databases Databases
 	Schemas   Schemas
+	Rollouts  Rollouts
 	Directory Directory
 	Now       func() time.Time
 
@@ -77,6 +80,7 @@ func (c *Controller) SetupWithManager(m ctrl.Manager) error {
 		Owns(&crmv1.ChangePlan{}, builder.WithPredicates(predicate.Funcs{UpdateFunc: decidedUpon, CreateFunc: never, DeleteFunc: deleted})).
 		Watches(&crmv1.DatabaseServer{}, handler.EnqueueRequestsFromMapFunc(c.unsettled), builder.WithPredicates(predicate.Funcs{UpdateFunc: mended})).
 		Watches(&crmv1.DatabaseServer{}, handler.EnqueueRequestsFromMapFunc(c.residents), changed).
+		WatchesRawSource(source.Func(c.rolledOut)).
 		WithOptions(controller.Options{MaxConcurrentReconciles: max(c.Settings.Concurrency, 4)}).
 		Complete(c)
 }
@@ -188,6 +192,14 @@ func (c *Controller) rivals(ctx context.Context, changed client.Object) []ctrl.R
 		}
 		return shares(c.hosts(other), c.hosts(tenant))
 	})
+}
+
+// rolledOut has a tenant looked at when its rollout has ended.
+func (c *Controller) rolledOut(_ context.Context, queue workqueue.TypedRateLimitingInterface[ctrl.Request]) error {
+	c.Rollouts.Notify(func(id Identity) {
+		queue.Add(ctrl.Request{NamespacedName: types.NamespacedName{Namespace: id.Namespace, Name: id.Name}})
+	})
+	return nil
 }
 
 // decidedUpon says whether somebody has changed the spec of a ChangePlan. That one was

@@ -25,6 +25,7 @@ func (r *run) delete(ctx context.Context) (ctrl.Result, error) {
 	if err := r.Directory.Remove(ctx, r.id.Key()); err != nil {
 		return r.deletionWaits(ctx, fmt.Errorf("ending the service: %w", err))
 	}
+	r.Rollouts.Stop(r.id)
 	if err := r.removeDatabase(ctx); err != nil {
 		return r.deletionWaits(ctx, err)
 	}

@@ -102,6 +102,27 @@ type Schemas interface {
 	HasAdministrator(ctx context.Context, database secret.Connection) (bool, error)
 }
 
+// Rollouts runs plans that take long beside the reconciles, one a tenant.
+type Rollouts interface {
+	// Begin runs a plan of which Schemas.Apply takes long, unless one of the tenant runs already.
+	Begin(id Identity, database secret.Connection, p *plan.Plan, wanted *schema.Schema)
+	// Look says how the tenant's rollout stands. One that has ended is told once.
+	Look(id Identity) Rollout
+	// Stop breaks off the tenant's rollout, waits for it and forgets it.
+	Stop(id Identity)
+	// Notify has f called with each tenant whose rollout has ended.
+	Notify(f func(Identity))
+}
+
+// Rollout is how a rollout stands.
+type Rollout struct {
+	// Plan is what runs or ran; nil when there is none.
+	Plan *plan.Plan
+	// Ended says that it is over; Err is why it failed, or nil.
+	Ended bool
+	Err   error
+}
+
 // Directory is the list of tenants from which the servers learn whom to serve;
 // it lies in the system database.
 type Directory interface {

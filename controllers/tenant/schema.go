@@ -25,12 +25,19 @@ func (r *run) schema(ctx context.Context) (reconcile.Result, error) {
 	if wait := r.Settling.Wait(r.tenant.Namespace); wait > 0 {
 		return reconcile.Hold(wait), nil
 	}
+	running, err := r.concludeRollout(ctx)
+	if err != nil {
+		return reconcile.Result{}, err
+	}
 	database := r.admin.In(r.id.Database())
 	applied, live, err := r.Schemas.Observe(ctx, database)
 	if err != nil {
 		return reconcile.Result{}, fmt.Errorf("reading the schema of database %q: %w", r.id.Database(), err)
 	}
 	r.applied = applied
+	if running != nil {
+		return applying(running), nil
+	}
 	gathered, err := r.gather(ctx)
 	if err != nil {
 		return reconcile.Result{}, err
@@ -44,9 +51,12 @@ func (r *run) schema(ctx context.Context) (reconcile.Result, error) {
 		return reconcile.Result{}, err
 	}
 	err = r.carryOut(ctx, decided, database)
-	r.Verdicts.Set(r.tenant.Namespace, decided.verdicts(err == nil && len(decided.stuck) == 0))
+	r.Verdicts.Set(r.tenant.Namespace, decided.verdicts(err == nil && len(decided.stuck) == 0 && !decided.rollingOut))
 	if err != nil {
 		return reconcile.Result{}, err
+	}
+	if decided.rollingOut {
+		return applying(decided.plan), nil
 	}
 	if r.applied != nil {
 		r.tenant.Status.Schema.Revision, r.tenant.Status.Schema.Digest = r.applied.Revision, r.applied.Digest()
@@ -56,6 +66,11 @@ func (r *run) schema(ctx context.Context) (reconcile.Result, error) {
 		result.After = r.Pace.Soon // what waits is planned on top of what was applied now
 	}
 	return result, nil
+}
+
+// applying is the condition while a plan runs. The end of it is told.
+func applying(p *plan.Plan) reconcile.Result {
+	return reconcile.Unmet(crmv1.ReasonApplying, "revision %d is being applied while people work; until then the tenant is served with revision %d", p.Revision, p.Base)
 }
 
 // carryOut applies what was decided, if anything.
@@ -147,6 +162,8 @@ type decision struct {
 	// proposed is the name of the ChangePlan of them, empty before it is written.
 	waiting  map[compile.Ref]string
 	proposed string
+	// rollingOut says that the plan runs beside this look.
+	rollingOut bool
 	// rejected says that a person does not want what waits.
 	rejected bool
 	// stuck are refused changes that stay refused whatever is held back.

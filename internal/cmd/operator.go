@@ -27,6 +27,7 @@ import (
 	"github.com/kontor-crm/kontor/controllers/tenant"
 	"github.com/kontor-crm/kontor/internal/provision"
 	"github.com/kontor-crm/kontor/internal/reconcile"
+	"github.com/kontor-crm/kontor/internal/rollout"
 	"github.com/kontor-crm/kontor/internal/secret"
 )
 
@@ -156,8 +157,13 @@ func (o *operatorOptions) run(ctx context.Context, config *rest.Config, system s
 	}); err != nil {
 		return fmt.Errorf("adding the readiness check: %w", err)
 	}
+	schemas := provision.NewSchemas(servers)
+	rollouts := rollout.New(schemas)
+	if err := manager.Add(rollouts); err != nil {
+		return fmt.Errorf("adding the rollouts: %w", err)
+	}
 	if err := controllers.Setup(manager, controllers.Parts{
-		Prober: provision.NewProber(servers), Databases: provision.NewDatabases(servers), Schemas: provision.NewSchemas(servers), Directory: directory,
+		Prober: provision.NewProber(servers), Databases: provision.NewDatabases(servers), Schemas: schemas, Rollouts: rollouts, Directory: directory,
 		Now: time.Now, Pace: reconcile.DefaultPace(), Settings: o.settings,
 	}); err != nil {
 		return err
