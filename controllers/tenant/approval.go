@@ -29,9 +29,12 @@ func (r *run) decide(ctx context.Context, all *resources, live *plan.Live, datab
 	if len(full.stuck) > 0 || full.plan.Empty() {
 		return full, nil
 	}
-	record, _, err := r.recorded(ctx, full.plan)
+	record, found, err := r.recorded(ctx, full.plan)
 	if err != nil {
 		return nil, err
+	}
+	if !found {
+		record = nil
 	}
 	if err := r.measure(ctx, full.plan, record, database); err != nil {
 		return nil, err
@@ -221,12 +224,12 @@ func judge(record *crmv1.ChangePlan, p *plan.Plan) judgement {
 	return judgement{}
 }
 
-// recorded is the plan's ChangePlan; found is false, and it is nil, when there is none.
+// recorded is the plan's ChangePlan; found is false when there is none.
 func (r *run) recorded(ctx context.Context, p *plan.Plan) (record *crmv1.ChangePlan, found bool, err error) {
 	record = &crmv1.ChangePlan{}
 	err = r.Client.Get(ctx, client.ObjectKey{Namespace: r.tenant.Namespace, Name: r.planName(p)}, record)
 	if apierrors.IsNotFound(err) {
-		return nil, false, nil
+		return record, false, nil
 	}
 	if err != nil {
 		return nil, false, fmt.Errorf("reading plan %q: %w", r.planName(p), err)

@@ -77,9 +77,12 @@ func (r *run) concludeRollout(ctx context.Context) (running *plan.Plan, err erro
 	if state.Plan == nil || !state.Ended {
 		return state.Plan, nil
 	}
-	record, _, err := r.recorded(ctx, state.Plan)
+	record, found, err := r.recorded(ctx, state.Plan)
 	if err != nil {
 		return nil, err
+	}
+	if !found { // somebody has deleted it
+		record = nil
 	}
 	return nil, r.conclude(ctx, record, state.Plan, state.Err)
 }
