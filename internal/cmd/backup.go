@@ -111,8 +111,8 @@ restored. Who is signed in is not saved. pg_dump has to be installed, and be no
 older than the server. Passwords of people are saved as hashes; whoever reads the
 files reads all of the tenant's records.
 
-Without a cluster, --database-url-file names the tenant's database; then there is no
-configuration.yaml.
+Without a cluster, or where the server has another address for this machine,
+--database-url-file names the tenant's database; then there is no configuration.yaml.
 ` + aboutPlaces,
 		Args: func(_ *cobra.Command, args []string) error {
 			if len(args) != 1 {

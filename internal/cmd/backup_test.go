@@ -128,6 +128,8 @@ func TestATenantComesBackFromItsBackupWithItsRecords(t *testing.T) {
 		t.Errorf("restored over a tenant that works: %v", err)
 	}
 
+	p.expectCopyWithoutCluster(t, database)
+
 	// Somebody removes everything.
 	if err := p.client.DeleteAllOf(t.Context(), &crmv1.CustomField{}, kube.InNamespace("acme")); err != nil {
 		t.Fatal(err)
@@ -151,6 +153,33 @@ func TestATenantComesBackFromItsBackupWithItsRecords(t *testing.T) {
 	}
 	if tier := ask[string](t, p.postgres.URL(database), "SELECT x_tier FROM crm.customer WHERE name = 'Initech'"); tier != "gold" {
 		t.Errorf("the customer has the tier %q", tier)
+	}
+}
+
+// expectCopyWithoutCluster saves the database and restores it for another
+// installation, knowing nothing but the server.
+func (p *platform) expectCopyWithoutCluster(t *testing.T, database string) {
+	t.Helper()
+	folder := t.TempDir()
+	at := func(database string) string {
+		file := filepath.Join(folder, database)
+		if err := os.WriteFile(file, []byte(p.postgres.URL(database)+"\n"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		return file
+	}
+	saved := filepath.Join(folder, "backup")
+	mustKontor(t, "backup", "--database-url-file", at(database), saved)
+	if _, err := os.Stat(filepath.Join(saved, backup.ConfigurationFile)); !os.IsNotExist(err) {
+		t.Errorf("there is a configuration without a cluster: %v", err)
+	}
+	said, _ := mustKontor(t, "restore", "--database-url-file", at("postgres"), "--installation", "elsewhere", "-n", "copy", "--tenant", "twin", saved)
+	copied := tenant.Identity{Installation: "elsewhere", Namespace: "copy", Name: "twin"}.Database()
+	if !strings.Contains(said, "Restored copy/twin with revision 1 into database "+copied) || !strings.Contains(said, "{namespace: copy, tenant: twin, database: "+copied+"}") {
+		t.Error(said)
+	}
+	if tier := ask[string](t, p.postgres.URL(copied), "SELECT x_tier FROM crm.customer WHERE name = 'Initech'"); tier != "gold" {
+		t.Errorf("the customer of the copy has the tier %q", tier)
 	}
 }
 

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
+	"k8s.io/client-go/util/retry"
 	kube "sigs.k8s.io/controller-runtime/pkg/client"
 
 	crmv1 "github.com/kontor-crm/kontor/api/v1alpha1"
@@ -53,7 +54,8 @@ People sign in again, with the passwords that they had when it was saved; jobs t
 ran then go on. What runs outside is not asked: whoever restores a copy beside the
 original has two tenants that work.
 
-Without a cluster, --database-url-file names the maintenance database of the server.
+Without a cluster, or where the server has another address for this machine,
+--database-url-file names the maintenance database of the server.
 ` + aboutPlaces,
 		Args: func(_ *cobra.Command, args []string) error {
 			if len(args) != 1 {
@@ -119,21 +121,29 @@ func (o *restoreOptions) run(ctx context.Context, from string, out io.Writer) er
 		fmt.Fprintf(out, "Its Tenant gets it when the DatabaseServer's spec.adoptions has {namespace: %s, tenant: %s, database: %s}\n", adoption.Namespace, adoption.Tenant, adoption.Database)
 		return nil
 	}
-	if err := handOver(ctx, client, server, adoption); err != nil {
+	if err := handOver(ctx, client, server.Name, adoption); err != nil {
 		return err
 	}
 	fmt.Fprintf(out, "DatabaseServer %s hands it to Tenant %s\n", server.Name, id.Key())
 	return nil
 }
 
-// handOver writes an adoption, in place of an earlier one of the same Tenant.
-func handOver(ctx context.Context, client kube.Client, server *crmv1.DatabaseServer, adoption crmv1.Adoption) error {
-	before := server.DeepCopy()
-	server.Spec.Adoptions = append(slices.DeleteFunc(server.Spec.Adoptions, func(a crmv1.Adoption) bool {
-		return a.Namespace == adoption.Namespace && a.Tenant == adoption.Tenant
-	}), adoption)
-	if err := client.Patch(ctx, server, kube.MergeFromWithOptions(before, kube.MergeFromWithOptimisticLock{})); err != nil {
-		return fmt.Errorf("handing the database over in spec.adoptions of DatabaseServer %s: %w", server.Name, err)
+// handOver writes an adoption, in place of an earlier one of the same Tenant. The
+// operator writes to the server as well, and a restore takes its time.
+func handOver(ctx context.Context, client kube.Client, name string, adoption crmv1.Adoption) error {
+	err := retry.RetryOnConflict(retry.DefaultBackoff, func() error {
+		server := &crmv1.DatabaseServer{}
+		if err := client.Get(ctx, kube.ObjectKey{Name: name}, server); err != nil {
+			return err
+		}
+		before := server.DeepCopy()
+		server.Spec.Adoptions = append(slices.DeleteFunc(server.Spec.Adoptions, func(a crmv1.Adoption) bool {
+			return a.Namespace == adoption.Namespace && a.Tenant == adoption.Tenant
+		}), adoption)
+		return client.Patch(ctx, server, kube.MergeFromWithOptions(before, kube.MergeFromWithOptimisticLock{}))
+	})
+	if err != nil {
+		return fmt.Errorf("handing the database over in spec.adoptions of DatabaseServer %s: %w", name, err)
 	}
 	return nil
 }

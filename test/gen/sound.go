@@ -92,7 +92,7 @@ func (s *sound) field() crmv1.FieldSpec {
 	}
 	switch f.Type { //nolint:exhaustive // the others need nothing
 	case crmv1.FieldText:
-		f.Length, f.Unique, f.Indexed = int32(60+s.IntN(200)), s.chance(), s.chance() //nolint:gosec // small
+		f.Length, f.Unique, f.Indexed = int32(60+s.IntN(200)), s.chance(), s.chance()
 		if s.chance() {
 			f.Default, f.Unique = new(strings.Map(printed, pick(s.Rand, awkward...))), false
 		}
@@ -100,7 +100,7 @@ func (s *sound) field() crmv1.FieldSpec {
 		f.Min, f.Max, f.Indexed = pick(s.Rand, "", "-5", "0"), pick(s.Rand, "", "100"), s.chance()
 		f.Default = pick(s.Rand, nil, new("7"))
 	case crmv1.FieldDecimal:
-		f.Precision, f.Scale = int32(8+s.IntN(4)), pick(s.Rand, nil, new(int32(0)), new(int32(2))) //nolint:gosec // small
+		f.Precision, f.Scale = int32(8+s.IntN(4)), pick(s.Rand, nil, new(int32(0)), new(int32(2)))
 	case crmv1.FieldMoney, crmv1.FieldPercent:
 		f.Scale, f.Min = pick(s.Rand, nil, new(int32(0)), new(int32(3))), pick(s.Rand, "", "0")
 	case crmv1.FieldBoolean:
