@@ -504,6 +504,40 @@ var _ = Describe("The configuration of a tenant", func() {
 		Eventually(ctx, condition(ctx, acme, crmv1.ConditionSchemaSynced)).Should(HavePrefix("True/Synced"))
 	})
 
+	It("keeps what was deleted while others need it, and all of them say so", func(ctx SpecContext) {
+		tier := gen.CustomField(namespace, "customer", "tier")
+		tiered := gen.ValidationRule(namespace, "customer", "tiered", "tier != null")
+		create(ctx, tier)
+		create(ctx, tiered)
+		becomesReady(ctx, tiered)
+		remove(ctx, tier)
+		Eventually(ctx, condition(ctx, acme, crmv1.ConditionSchemaSynced)).Should(And(
+			HavePrefix("False/InUse"), ContainSubstring("CustomField/tier (needed by ValidationRule/tiered)")))
+		Eventually(ctx, condition(ctx, tiered, crmv1.ConditionReady)).Should(And(HavePrefix("False/InUse"), ContainSubstring("CustomField/tier")))
+		Expect(condition(ctx, tiered, crmv1.ConditionApplied)()).To(HavePrefix("True"))
+		expect.Conforms(Default, tiered)
+		becomesReady(ctx, acme)
+
+		remove(ctx, tiered)
+		Eventually(ctx, condition(ctx, acme, crmv1.ConditionSchemaSynced)).Should(HavePrefix("False/Retained"))
+	})
+
+	It("renames a field that others still call as before, and says so to them", func(ctx SpecContext) {
+		tier := gen.CustomField(namespace, "customer", "tier")
+		tiered := gen.ValidationRule(namespace, "customer", "tiered", "tier != null")
+		create(ctx, tier)
+		create(ctx, tiered)
+		becomesReady(ctx, tiered)
+		becomesReady(ctx, tier)
+		before := tier.DeepCopy()
+		tier.Spec.Name = "level"
+		Expect(kube.Patch(ctx, tier, client.MergeFrom(before))).To(Succeed())
+		Eventually(ctx, condition(ctx, tiered, crmv1.ConditionAccepted)).Should(And(HavePrefix("True"), ContainSubstring(`"tier" for customer.level`)))
+		becomesReady(ctx, tier)
+		becomesReady(ctx, tiered)
+		Eventually(ctx, condition(ctx, acme, crmv1.ConditionSchemaSynced)).Should(HavePrefix("True/Synced"))
+	})
+
 	It("replaces the standard pipeline, and refuses one that points nowhere", func(ctx SpecContext) {
 		sales := gen.Pipeline(namespace, "sales")
 		create(ctx, sales)

@@ -280,6 +280,7 @@ func (d *decision) result() reconcile.Result {
 	for _, change := range d.plan.Drift {
 		drift = append(drift, change.Summary)
 	}
+	inUse, retained := d.deleted()
 	reason, parts := "", []string(nil)
 	for _, finding := range []struct {
 		reason, text string
@@ -290,7 +291,8 @@ func (d *decision) result() reconcile.Result {
 		{crmv1.ReasonApprovalRequired, d.waitingText(), waiting},
 		{crmv1.ReasonChangesRefused, "kept in their applied form, because the change is not safe", refused},
 		{crmv1.ReasonChangesRefused, "not applied, because the change is not safe", d.stuck},
-		{crmv1.ReasonRetained, "deleted, and kept in the applied schema with their data", d.compiled.Retained},
+		{crmv1.ReasonInUse, "deleted, and kept in the applied schema because others need them", inUse},
+		{crmv1.ReasonRetained, "deleted, and kept in the applied schema with their data", retained},
 		{crmv1.ReasonDrifted, "missing in the database though the applied schema has it", drift},
 	} {
 		if len(finding.items) == 0 {
@@ -311,6 +313,21 @@ func (d *decision) result() reconcile.Result {
 		return reconcile.Unmet(reason, "%s", strings.Join(parts, "; "))
 	}
 	return reconcile.Met(crmv1.ReasonSynced, "%s", strings.Join(parts, "; "))
+}
+
+// deleted are the deleted things that others need, with these, and the others.
+func (d *decision) deleted() (inUse, retained []string) {
+	retained = slices.Clone(d.compiled.Retained)
+	for _, used := range d.compiled.InUse {
+		by := used.By
+		more := ""
+		if len(by) > maxUsers {
+			by, more = by[:maxUsers], fmt.Sprintf(" and %d more", len(used.By)-maxUsers)
+		}
+		inUse = append(inUse, slashed(used.What)+" (needed by "+strings.Join(listed(by), ", ")+more+")")
+		retained = slices.DeleteFunc(retained, func(what string) bool { return what == used.What })
+	}
+	return inUse, retained
 }
 
 // waitingText says where to read what is waited for.
@@ -338,8 +355,17 @@ func (d *decision) verdicts(applied bool) map[reconcile.Ref]reconcile.Verdict {
 
 func (d *decision) accepted(ref compile.Ref) reconcile.Finding {
 	verdict := d.compiled.Verdicts[ref]
+	if len(verdict.Problems) == 0 && len(verdict.Deleted) > 0 {
+		return reconcile.Finding{
+			Reason: crmv1.ReasonInUse, Message: "it needs what was deleted and is kept for it: " + strings.Join(listed(verdict.Deleted), ", ") + "; put that back, or change this",
+		}
+	}
 	if len(verdict.Problems) == 0 {
-		return reconcile.Finding{True: true, Reason: crmv1.ReasonAccepted, Message: "it compiles with the rest of its namespace"}
+		message := "it compiles with the rest of its namespace"
+		if len(verdict.Former) > 0 {
+			message += ", and says former names: " + strings.Join(listed(verdict.Former), ", ")
+		}
+		return reconcile.Finding{True: true, Reason: crmv1.ReasonAccepted, Message: message}
 	}
 	return reconcile.Finding{Reason: verdict.Reason, Message: problemText(verdict.Problems)}
 }
@@ -382,16 +408,17 @@ func problemText(problems []compile.Problem) string {
 	return strings.Join(texts, "; ")
 }
 
-// maxListed bounds a list in a status.
-const maxListed = 50
+// The bounds of lists in a status: of what is listed, and of who needs each of it.
+const (
+	maxListed = 50
+	maxUsers  = 5
+)
 
 // listed are the first items in order, as "Kind/name".
 func listed(items []string) []string {
 	items = slices.Clone(items)
 	for i, item := range items {
-		if kind, name, ok := strings.Cut(item, " "); ok && !strings.Contains(name, " ") {
-			items[i] = kind + "/" + name
-		}
+		items[i] = slashed(item)
 	}
 	slices.Sort(items)
 	items = slices.Compact(items)
@@ -399,4 +426,12 @@ func listed(items []string) []string {
 		items = items[:maxListed]
 	}
 	return items
+}
+
+// slashed is "Kind/name" for "Kind name", and anything else as it is.
+func slashed(item string) string {
+	if kind, name, ok := strings.Cut(item, " "); ok && !strings.Contains(name, " ") {
+		return kind + "/" + name
+	}
+	return item
 }

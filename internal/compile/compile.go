@@ -82,6 +82,11 @@ type Verdict struct {
 	Reason string
 	// Kept says that the applied form of the resource goes on in place of the given one.
 	Kept bool
+	// Deleted are those of Result.Retained that the resource needs, sorted.
+	Deleted []string
+	// Former are the former names that its expressions say, and for what: `"tier" for
+	// customer.level`.
+	Former []string
 }
 
 // Result is what became of an Input.
@@ -96,6 +101,8 @@ type Result struct {
 	// "CustomObject fleet.plate" for the inline field plate. A computed field holds no
 	// data: it is among them while something else reads it, and gone otherwise.
 	Retained []string
+	// InUse are those of Retained that resources which are given need.
+	InUse []InUse
 	// Renamed are the standard objects and fields that carry another name in
 	// this tenant, as a custom one held theirs first, sorted: "customer.std_tier".
 	Renamed []string
@@ -109,7 +116,9 @@ func Compile(in Input) Result {
 		s = c.fallback()
 		return Result{Schema: s, Verdicts: c.verdicts(s)}
 	}
-	return Result{Schema: s, Verdicts: c.verdicts(s), Retained: c.retained(), Renamed: c.renamed(s)}
+	result := Result{Schema: s, Verdicts: c.verdicts(s), Retained: c.retained(), Renamed: c.renamed(s)}
+	result.InUse = inUse(s, result.Retained, result.Verdicts)
+	return result
 }
 
 // compiler holds one compilation.

@@ -25,6 +25,18 @@ type Dependency struct {
 	Former string
 }
 
+// Name is what the API calls what is needed: customer.tier, or fleet for an object.
+func (d Dependency) Name(s *schema.Schema) string {
+	o, ok := s.ObjectByIdentity(d.Object)
+	if !ok {
+		return d.Object
+	}
+	if f, ok := o.FieldByIdentity(d.Field); ok {
+		return o.Name + "." + f.Name
+	}
+	return o.Name
+}
+
 // Dependencies are all of a schema, each once, in the order of By, How and what is
 // needed. What a part of a resource needs of the same part is none.
 func Dependencies(s *schema.Schema) []Dependency {
