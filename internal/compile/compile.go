@@ -224,6 +224,7 @@ func (c *compiler) compile() (*schema.Schema, error) {
 	}
 	s.Pipelines = c.settlePipelines(s)
 	takeStages(s)
+	settleRotting(s)
 	c.settleReferences(s)
 	if _, err := schema.Build(s); err != nil {
 		return nil, err
