@@ -564,6 +564,52 @@ var _ = Describe("The configuration of a tenant", func() {
 		becomesReady(ctx, acme)
 	})
 
+	It("tells what differs and since when, and leaves it, where the policy is to report", func(ctx SpecContext) {
+		acme.Spec.DriftPolicy = crmv1.DriftReport
+		Expect(kube.Update(ctx, acme)).To(Succeed())
+		tier := gen.CustomField(namespace, "customer", "tier", gen.FieldLength(40), func(f *crmv1.CustomField) { f.Spec.Indexed = true })
+		create(ctx, tier)
+		becomesReady(ctx, tier)
+		becomesReady(ctx, acme)
+		execute(ctx, databaseOf("test", acme), `DO $$ DECLARE name text; BEGIN
+			SELECT conname INTO name FROM pg_constraint WHERE conname LIKE 'x_tier_max_length_%'; EXECUTE format('ALTER TABLE crm.customer DROP CONSTRAINT %I', name);
+			SELECT relname INTO name FROM pg_class WHERE relname LIKE 'customer_x_tier_ix_%'; EXECUTE format('DROP INDEX crm.%I', name); END $$`)
+		ask(ctx, acme, "after-drift")
+		Eventually(ctx, condition(ctx, acme, crmv1.ConditionSchemaSynced)).Should(HavePrefix("False/Drifted: "))
+		drift := acme.Status.Drift
+		Expect(drift).To(HaveLen(2))
+		for _, item := range drift {
+			Expect(item.Resource).To(Equal("CustomField/tier"))
+			Expect(item.Summary).To(ContainSubstring(`field "tier" of customer`))
+			Expect(item.Since.IsZero()).To(BeFalse())
+		}
+		expect.Conforms(Default, acme)
+		ask(ctx, acme, "again")
+		Eventually(ctx, func() string {
+			_ = expect.Condition(ctx, kube, acme, crmv1.ConditionReady)
+			return acme.Status.LastHandledReconcileAt
+		}).Should(Equal("again"))
+		Expect(acme.Status.Drift).To(Equal(drift))
+
+		acme.Spec.DriftPolicy = crmv1.DriftHeal
+		Expect(kube.Update(ctx, acme)).To(Succeed())
+		Eventually(ctx, condition(ctx, acme, crmv1.ConditionSchemaSynced)).Should(HavePrefix("True/Synced"))
+		Expect(acme.Status.Drift).To(BeEmpty())
+	})
+
+	It("heals nothing that would lose data, and says so", func(ctx SpecContext) {
+		tier := gen.CustomField(namespace, "customer", "tier")
+		create(ctx, tier)
+		becomesReady(ctx, tier)
+		execute(ctx, databaseOf("test", acme), `INSERT INTO crm.customer (id, name, x_tier) VALUES (gen_random_uuid(), 'A', '7')`)
+		execute(ctx, databaseOf("test", acme), `DROP VIEW bi.customer CASCADE; ALTER TABLE crm.customer ALTER COLUMN x_tier TYPE varchar(30)`)
+		ask(ctx, acme, "after-drift")
+		Eventually(ctx, condition(ctx, acme, crmv1.ConditionSchemaSynced)).Should(And(HavePrefix("False/HealBlocked: "), ContainSubstring("tier")))
+		Expect(acme.Status.Drift).To(HaveLen(1))
+		Expect(acme.Status.Drift[0].Reason).To(ContainSubstring("somebody changed it by hand"))
+		becomesReady(ctx, acme)
+	})
+
 	It("waits for a Tenant when there is none", func(ctx SpecContext) {
 		empty := env.Cluster(GinkgoT()).Namespace(GinkgoT())
 		orphan := gen.CustomField(empty, "customer", "orphan")

@@ -44,6 +44,10 @@ const (
 	ReasonRetained = "Retained"
 	// ReasonDrifted says that the database differs from the applied schema.
 	ReasonDrifted = "Drifted"
+	// ReasonHealBlocked says that the database lost something that cannot be put back
+	// without losing data; status.drift names it. A restored backup, or a change of the
+	// resource, settles it.
+	ReasonHealBlocked = "HealBlocked"
 	// ReasonApplying says that a plan is being applied.
 	ReasonApplying = "Applying"
 	// ReasonHostConflict says that another tenant claimed a host first.

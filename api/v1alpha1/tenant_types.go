@@ -326,6 +326,14 @@ type TenantStatus struct {
 	// +optional
 	Schema TenantSchemaStatus `json:"schema,omitzero"`
 
+	// drift is how the database differs from the applied schema although no plan made
+	// it so: the first 50 differences that stay. What driftPolicy Heal puts right is
+	// told by events.
+	// +optional
+	// +listType=atomic
+	// +kubebuilder:validation:MaxItems=50
+	Drift []DriftItem `json:"drift,omitempty"`
+
 	// service is where the tenant is served.
 	// +optional
 	Service TenantServiceStatus `json:"service,omitzero"`
@@ -354,6 +362,37 @@ type TenantDatabaseStatus struct {
 	// +optional
 	// +kubebuilder:validation:MaxLength=63
 	Name string `json:"name,omitempty"`
+}
+
+// DriftItem is one difference between a database and its applied schema.
+type DriftItem struct {
+	// resource is the one that asks for what is missing: "CustomField/tier", or
+	// "standard" for the standard model.
+	// +optional
+	// +kubebuilder:validation:MaxLength=512
+	Resource string `json:"resource,omitempty"`
+
+	// object is the identity of the object that it concerns.
+	// +optional
+	// +kubebuilder:validation:MaxLength=253
+	Object string `json:"object,omitempty"`
+
+	// field is the identity of the field; empty for what concerns the whole object.
+	// +optional
+	// +kubebuilder:validation:MaxLength=253
+	Field string `json:"field,omitempty"`
+
+	// summary says what would put it right.
+	// +kubebuilder:validation:MaxLength=1024
+	Summary string `json:"summary"`
+
+	// reason says why it stays.
+	// +optional
+	// +kubebuilder:validation:MaxLength=1024
+	Reason string `json:"reason,omitempty"`
+
+	// since is when it was first seen.
+	Since metav1.Time `json:"since"`
 }
 
 // TenantSchemaStatus is the model that a tenant's database has.

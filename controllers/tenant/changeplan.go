@@ -49,6 +49,9 @@ func (r *run) apply(ctx context.Context, d *decision, database secret.Connection
 	return r.conclude(ctx, record, d.plan, applyErr)
 }
 
+// maxHealEvents is how many of the changes that heal have an event each.
+const maxHealEvents = 20
+
 // takesLong says whether a plan goes through rows or waits for those who work.
 func takesLong(p *plan.Plan) bool {
 	return slices.ContainsFunc(p.Changes, func(c plan.Change) bool { return c.Concurrent || len(c.Prepare)+len(c.Prove) > 0 })
@@ -58,6 +61,10 @@ func takesLong(p *plan.Plan) bool {
 func (r *run) conclude(ctx context.Context, record *crmv1.ChangePlan, p *plan.Plan, applyErr error) error {
 	if applyErr == nil {
 		r.appliedRevision(p.Revision, len(p.Changes))
+		heals := healsOf(p)
+		for _, change := range heals[:min(len(heals), maxHealEvents)] {
+			r.healed(change.Summary)
+		}
 	}
 	if record != nil {
 		if err := r.concludePlan(ctx, record, applyErr); err != nil {

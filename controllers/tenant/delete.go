@@ -29,6 +29,7 @@ func (r *run) delete(ctx context.Context) (ctrl.Result, error) {
 	if err := r.removeDatabase(ctx); err != nil {
 		return r.deletionWaits(ctx, err)
 	}
+	r.forgetDrift()
 	r.Verdicts.Clear(r.tenant.Namespace) // the reporters are woken when the Tenant is gone
 	before := r.tenant.DeepCopy()
 	controllerutil.RemoveFinalizer(r.tenant, crmv1.TenantFinalizer)

@@ -30,6 +30,14 @@ func (r *run) appliedRevision(revision int64, changes int) {
 	r.event("SchemaApplied", "Apply", "applied schema revision %d with %d changes", revision, changes)
 }
 
+func (r *run) drifted(summary string) {
+	r.event("Drifted", "Compare", "the database differs from the applied schema; to put it right: %s", summary)
+}
+
+func (r *run) healed(summary string) {
+	r.event("DriftHealed", "Heal", "put right what the database had lost: %s", summary)
+}
+
 func (r *run) proposedPlan(name string, phase crmv1.PlanPhase) {
 	r.event("Plan"+string(phase), "Plan", "ChangePlan %s is %s", name, strings.ToLower(string(phase)))
 }

@@ -47,6 +47,7 @@ func (r *run) schema(ctx context.Context) (reconcile.Result, error) {
 		return reconcile.Result{}, err
 	}
 	r.tenant.Status.Schema = decided.status()
+	r.tellDrift(decided.plan.Drift)
 	if err := r.settlePlans(ctx, decided); err != nil {
 		return reconcile.Result{}, err
 	}
@@ -162,6 +163,8 @@ type decision struct {
 	// proposed is the name of the ChangePlan of them, empty before it is written.
 	waiting  map[compile.Ref]string
 	proposed string
+	// heals says that drift is put right where that loses no data.
+	heals bool
 	// rollingOut says that the plan runs beside this look.
 	rollingOut bool
 	// rejected says that a person does not want what waits.
@@ -181,6 +184,7 @@ func decide(tenant *crmv1.Tenant, all *resources, applied *schema.Schema, live *
 	held := maps.Clone(all.suspended)
 	maps.Copy(held, waiting)
 	policy := plan.Policy{HealDrift: tenant.Spec.DriftPolicy != crmv1.DriftReport}
+	d.heals = policy.HealDrift
 	for {
 		d.compiled = compile.Compile(compile.Input{
 			Tenant: tenant, Objects: all.objects, Fields: all.fields, Pipelines: all.pipelines, Rules: all.rules, Indexes: all.indexes,
@@ -276,9 +280,13 @@ func (d *decision) result() reconcile.Result {
 	for ref := range d.waiting {
 		waiting = append(waiting, ref.String())
 	}
-	var drift []string
+	var reported, blocked []string
 	for _, change := range d.plan.Drift {
-		drift = append(drift, change.Summary)
+		if change.Class == plan.Dangerous && d.heals {
+			blocked = append(blocked, change.Summary)
+		} else {
+			reported = append(reported, change.Summary)
+		}
 	}
 	inUse, retained := d.deleted()
 	reason, parts := "", []string(nil)
@@ -293,7 +301,8 @@ func (d *decision) result() reconcile.Result {
 		{crmv1.ReasonChangesRefused, "not applied, because the change is not safe", d.stuck},
 		{crmv1.ReasonInUse, "deleted, and kept in the applied schema because others need them", inUse},
 		{crmv1.ReasonRetained, "deleted, and kept in the applied schema with their data", retained},
-		{crmv1.ReasonDrifted, "missing in the database though the applied schema has it", drift},
+		{crmv1.ReasonHealBlocked, "not to be put right without losing data", blocked},
+		{crmv1.ReasonDrifted, "missing in the database though the applied schema has it", reported},
 	} {
 		if len(finding.items) == 0 {
 			continue
