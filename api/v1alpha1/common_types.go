@@ -330,11 +330,12 @@ type FieldSpec struct {
 	Max Number `json:"max,omitempty"`
 
 	// options are the choices of a picklist or multi_picklist, in the order in
-	// which they are shown.
+	// which they are shown: at most 200, and 300 with those that are retired. An
+	// option that is taken out is retired too: the records that have it keep it.
 	// +optional
 	// +listType=map
 	// +listMapKey=key
-	// +kubebuilder:validation:MaxItems=200
+	// +kubebuilder:validation:MaxItems=300
 	Options []Option `json:"options,omitempty"`
 
 	// optionsFrom takes the options of another picklist in place of options of
@@ -500,6 +501,12 @@ type Option struct {
 	// +kubebuilder:validation:MaxItems=200
 	// +kubebuilder:validation:items:MaxLength=48
 	When []string `json:"when,omitempty"`
+
+	// retired takes the option out of choice: no write can give it to a record any
+	// more. The records that have it keep it, with its label, and lists go on to
+	// filter, order and count by it. It is no default.
+	// +optional
+	Retired bool `json:"retired,omitempty"`
 }
 
 // OnDelete says what becomes of the records that point to a record which is deleted.

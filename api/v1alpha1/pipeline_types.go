@@ -54,8 +54,8 @@ type PipelineList struct {
 
 // PipelineSpec says what the stages of an object are.
 //
-// +kubebuilder:validation:XValidation:rule="self.stages.exists(s, s.kind == 'won')",fieldPath=".stages",message="a pipeline needs a stage of the kind won"
-// +kubebuilder:validation:XValidation:rule="self.stages.exists(s, s.kind == 'lost')",fieldPath=".stages",message="a pipeline needs a stage of the kind lost"
+// +kubebuilder:validation:XValidation:rule="self.stages.exists(s, s.kind == 'won' && !(has(s.retired) && s.retired))",fieldPath=".stages",message="a pipeline needs a stage of the kind won that is not retired"
+// +kubebuilder:validation:XValidation:rule="self.stages.exists(s, s.kind == 'lost' && !(has(s.retired) && s.retired))",fieldPath=".stages",message="a pipeline needs a stage of the kind lost that is not retired"
 // +kubebuilder:validation:XValidation:rule="self.stages.all(s, !has(s.allowedMoves) || s.allowedMoves.all(m, self.stages.exists(t, t.key == m)))",fieldPath=".stages",message="allowedMoves names a stage that the pipeline does not have"
 type PipelineSpec struct {
 	CommonSpec `json:",inline"`
@@ -78,12 +78,13 @@ type PipelineSpec struct {
 	// +optional
 	Label Label `json:"label,omitempty"`
 
-	// stages are the states of a record, in order. A new record starts in the
-	// first one.
+	// stages are the states of a record, in order: at most 50, and 80 with those
+	// that are retired. A new record starts in the first one. A stage that is taken
+	// out is retired: the records that are in it stay there until they move on.
 	// +listType=map
 	// +listMapKey=key
 	// +kubebuilder:validation:MinItems=1
-	// +kubebuilder:validation:MaxItems=50
+	// +kubebuilder:validation:MaxItems=80
 	Stages []Stage `json:"stages"`
 }
 
@@ -141,6 +142,11 @@ type Stage struct {
 	// +kubebuilder:validation:Minimum=1
 	// +kubebuilder:validation:Maximum=3650
 	RottingDays int32 `json:"rottingDays,omitempty"`
+
+	// retired keeps records from entering the stage. Those that are in it stay
+	// until they move on, and lists go on to filter, order and count by it.
+	// +optional
+	Retired bool `json:"retired,omitempty"`
 }
 
 // Gate says what a record must have before it enters a stage.

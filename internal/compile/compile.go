@@ -38,8 +38,10 @@ const (
 	// MaxColumns is the greatest number of columns that the fields of an object
 	// need: PostgreSQL's own bound is 1600, and a value with parts takes several.
 	MaxColumns = 1500
-	// MaxStages is the greatest number of stages of a pipeline.
+	// MaxStages is the greatest number of stages of a pipeline that records can enter.
 	MaxStages = 50
+	// MaxAllStages is the greatest number of stages of a pipeline, those that are retired included.
+	MaxAllStages = 80
 )
 
 // Ref names a resource of the tenant's namespace.

@@ -350,6 +350,23 @@ func TestBadResourcesAreRefusedWithPathAndReason(t *testing.T) {
 			field("tier", `object: customer, type: integer, default: "many"`),
 			refused{Ref{KindField, "tier"}, crmv1.ReasonInvalid, "spec.default", `must be a whole number`},
 		},
+		"a default that is retired": {
+			field("tier", "object: customer, type: picklist, default: gold, options: [{key: iron}, {key: gold, retired: true}]"),
+			refused{Ref{KindField, "tier"}, crmv1.ReasonInvalid, "spec.default", `"gold" is retired`},
+		},
+		"a default of a shared set that is retired": {
+			field("tier", "object: customer, type: picklist, options: [{key: iron}, {key: gold, retired: true}]") +
+				field("rank", "object: contact, type: picklist, default: gold, optionsFrom: {object: customer, field: tier}"),
+			refused{Ref{KindField, "rank"}, crmv1.ReasonInvalid, "spec.default", `"gold" is retired`},
+		},
+		"a picklist of which all options are retired": {
+			field("tier", "object: customer, type: picklist, options: [{key: gold, retired: true}]"),
+			refused{Ref{KindField, "tier"}, crmv1.ReasonInvalid, "spec.options", `needs at least one option that is not retired`},
+		},
+		"a pipeline whose won stage is retired": {
+			pipeline("sales", "stages: [{key: open}, {key: won, kind: won, retired: true}, {key: lost, kind: lost}]"),
+			refused{Ref{KindPipeline, "sales"}, crmv1.ReasonInvalid, "spec.stages", `at least one stage of the kind won that is not retired`},
+		},
 		"a time zone that does not exist": {
 			"kind: Tenant\nmetadata: {name: acme}\nspec: {timeZone: Mars/Phobos}",
 			refused{Ref{KindTenant, "acme"}, crmv1.ReasonInvalid, "spec.timeZone", `"Mars/Phobos" is not a time zone`},

@@ -142,7 +142,9 @@ func fieldOf(identity string, spec *crmv1.FieldSpec, source string) *schema.Fiel
 		f.Sensitivity = string(spec.Sensitivity)
 	}
 	for _, option := range spec.Options {
-		f.Options = append(f.Options, schema.Option{Key: option.Key, Label: schema.Label(option.Label), When: slices.Clone(option.When)})
+		f.Options = append(f.Options, schema.Option{
+			Key: option.Key, Label: schema.Label(option.Label), When: slices.Clone(option.When), Retired: declared(option.Retired),
+		})
 	}
 	if from := spec.OptionsFrom; from != nil {
 		f.OptionsFrom = &schema.FieldRef{Object: from.Object, Field: from.Field}

@@ -160,6 +160,7 @@ func readStage(at string, stage *crmv1.Stage) (schema.Stage, []Problem) {
 		Label:       schema.Label(stage.Label),
 		Kind:        schema.StageKind(cmp.Or(stage.Kind, crmv1.StageOpen)),
 		RottingDays: int(stage.RottingDays),
+		Retired:     declared(stage.Retired),
 	}
 	if len(stage.AllowedMoves) > 0 {
 		s.AllowedMoves = slices.Clone(stage.AllowedMoves)
@@ -186,13 +187,17 @@ func readStage(at string, stage *crmv1.Stage) (schema.Stage, []Problem) {
 
 // checkKinds finds a pipeline that cannot end.
 func checkKinds(p *schema.Pipeline) []Problem {
-	if len(p.Stages) > MaxStages {
+	choices := p.Choices()
+	switch {
+	case len(choices) > MaxStages:
 		return []Problem{{Path: "spec.stages", Message: fmt.Sprintf("a pipeline has at most %d stages", MaxStages)}}
+	case len(p.Stages) > MaxAllStages:
+		return []Problem{{Path: "spec.stages", Message: fmt.Sprintf("a pipeline has at most %d stages, those that are retired included", MaxAllStages)}}
 	}
 	var problems []Problem
 	for _, kind := range []schema.StageKind{schema.StageWon, schema.StageLost} {
-		if !slices.ContainsFunc(p.Stages, func(s schema.Stage) bool { return s.Kind == kind }) {
-			problems = append(problems, Problem{Path: "spec.stages", Message: fmt.Sprintf("a pipeline needs at least one stage of the kind %s", kind)})
+		if !slices.ContainsFunc(choices, func(s schema.Stage) bool { return s.Kind == kind }) {
+			problems = append(problems, Problem{Path: "spec.stages", Message: fmt.Sprintf("a pipeline needs at least one stage of the kind %s that is not retired", kind)})
 		}
 	}
 	return problems
@@ -323,8 +328,8 @@ func takeStages(s *schema.Schema) {
 		f, _ := o.FieldByIdentity(p.Field)
 		f.Options, f.Default = nil, nil
 		for _, stage := range p.Stages {
-			f.Options = append(f.Options, schema.Option{Key: stage.Key, Label: stage.Label})
-			if stage.Kind == schema.StageOpen && f.Default == nil {
+			f.Options = append(f.Options, schema.Option{Key: stage.Key, Label: stage.Label, Retired: stage.Retired})
+			if stage.Kind == schema.StageOpen && stage.Retired == "" && f.Default == nil {
 				f.Default = new(stage.Key)
 			}
 		}

@@ -133,8 +133,8 @@ func sharedOptions(s *schema.Schema, f *schema.Field, at string) []Problem {
 	}
 	f.OptionsFrom = &schema.FieldRef{Object: o.Identity, Field: other.Identity}
 	f.Options = slices.Clone(other.Options)
-	if f.Default != nil && len(f.Options) > 0 { // the stages of a pipeline are not known here
-		if _, err := f.Parse(*f.Default); err != nil {
+	if len(f.Options) > 0 { // the stages of a pipeline are not known here
+		if err := f.CheckDefault(); err != nil {
 			return []Problem{{Path: strings.TrimSuffix(at, "optionsFrom") + "default", Message: err.Error()}}
 		}
 	}

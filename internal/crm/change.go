@@ -96,7 +96,7 @@ func (r *Records) Move(ctx context.Context, object, id, stage string, match Matc
 
 func stageKeys(p *schema.Pipeline) []string {
 	keys := make([]string, 0, len(p.Stages))
-	for _, stage := range p.Stages {
+	for _, stage := range p.Choices() {
 		keys = append(keys, stage.Key)
 	}
 	return keys

@@ -54,6 +54,7 @@ func decide(s *schema.Schema, object *schema.Object, w *wish, known facts) (quer
 	if err := d.computeDefaults(); err != nil {
 		return nil, err
 	}
+	d.checkChoices()
 	d.checkStages()
 	d.checkRequired()
 	d.checkTogether()
@@ -104,8 +105,27 @@ func (d *decision) fillDefaults() {
 		}
 	}
 	for _, p := range d.schema.PipelinesOf(d.object) {
-		if f, ok := d.object.FieldByIdentity(p.Field); ok && d.after[f] == nil && len(p.Stages) > 0 {
-			d.after[f] = p.Stages[0].Key
+		if f, ok := d.object.FieldByIdentity(p.Field); ok && d.after[f] == nil {
+			for _, stage := range p.Choices() {
+				d.after[f] = stage.Key
+				break
+			}
+		}
+	}
+}
+
+// checkChoices refuses options that are retired, but where the record has them
+// already or gets back what it had.
+func (d *decision) checkChoices() {
+	if d.back {
+		return
+	}
+	for _, f := range d.object.Fields {
+		if d.wish.refused[f] {
+			continue
+		}
+		if err := f.CheckChoice(d.before[f], d.after[f]); err != nil {
+			d.wish.refusef(f, "%s", err)
 		}
 	}
 }

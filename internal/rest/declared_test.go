@@ -48,6 +48,9 @@ func resources(t *testing.T, applied *schema.Schema, documents string) compile.I
 		case compile.KindObject:
 			in.Objects = append(in.Objects, &crmv1.CustomObject{})
 			into = in.Objects[len(in.Objects)-1]
+		case compile.KindPipeline:
+			in.Pipelines = append(in.Pipelines, &crmv1.Pipeline{})
+			into = in.Pipelines[len(in.Pipelines)-1]
 		case compile.KindField:
 			in.Fields = append(in.Fields, &crmv1.CustomField{})
 			into = in.Fields[len(in.Fields)-1]

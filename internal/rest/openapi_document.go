@@ -319,6 +319,9 @@ func valueSchema(s *schema.Schema, f *schema.Field, written bool) *apiSchema {
 		}
 	}
 	for _, rule := range f.Rules() {
+		if written && len(f.Options) > 0 {
+			rule.Values = f.Choices()
+		}
 		applyRule(v, form, rule)
 	}
 	if f.Type == schema.TypeObjectName {
@@ -470,7 +473,7 @@ func (b objectCalls) external(id, fields apiParameter) {
 
 func (b objectCalls) move(p *schema.Pipeline) {
 	var stages []string
-	for _, stage := range p.Stages {
+	for _, stage := range p.Choices() {
 		stages = append(stages, stage.Key)
 	}
 	move := b.operation("move", "move one into a stage", map[string]*apiResponse{

@@ -98,9 +98,10 @@ type fieldDescription struct {
 }
 
 type optionDescription struct {
-	Key   string   `json:"key"`
-	Label string   `json:"label"`
-	When  []string `json:"when,omitempty"`
+	Key     string   `json:"key"`
+	Label   string   `json:"label"`
+	When    []string `json:"when,omitempty"`
+	Retired bool     `json:"retired,omitempty"` // no write can choose it
 }
 
 type pipelineAnswer struct {
@@ -121,6 +122,7 @@ type stageAnswer struct {
 	GateMessage  string           `json:"gateMessage,omitempty"`
 	AllowedMoves []string         `json:"allowedMoves"` // null is all
 	RottingDays  int              `json:"rottingDays,omitempty"`
+	Retired      bool             `json:"retired,omitempty"` // no record can enter it
 }
 
 // readSchema answers the tenant's model, with labels in the language asked for.
@@ -234,7 +236,9 @@ func (d describer) field(f *schema.Field) fieldDescription {
 		described.Returns = f.Result().Type
 	}
 	for _, option := range f.Options {
-		described.Options = append(described.Options, optionDescription{Key: option.Key, Label: d.label(option.Label, option.Key), When: option.When})
+		described.Options = append(described.Options, optionDescription{
+			Key: option.Key, Label: d.label(option.Label, option.Key), When: option.When, Retired: option.Retired != "",
+		})
 	}
 	if target, ok := d.schema.ObjectByIdentity(f.Target); ok && f.Type == schema.TypeRelation {
 		described.Target = target.Name
@@ -270,6 +274,7 @@ func (d describer) pipeline(p *schema.Pipeline) pipelineAnswer {
 		one := stageAnswer{
 			Key: stage.Key, Label: d.label(stage.Label, stage.Key), Kind: stage.Kind, Probability: stage.Probability,
 			AllowedMoves: stage.AllowedMoves, RottingDays: stage.RottingDays, Gate: stage.Gate, GateMessage: d.label(stage.GateMessage, ""),
+			Retired: stage.Retired != "",
 		}
 		for _, identity := range stage.Required {
 			if field, ok := object.FieldByIdentity(identity); ok {

@@ -283,7 +283,7 @@ func CheckField(f *Field) []Problem {
 	if len(problems) > 0 || f.Default == nil || f.OptionsFrom != nil { // whose options are not known here
 		return problems
 	}
-	if _, err := t.Parse(f, *f.Default); err != nil {
+	if err := f.CheckDefault(); err != nil {
 		problems = append(problems, Problem{Path: "default", Message: err.Error()})
 	}
 	return problems

@@ -2,8 +2,13 @@ package schema
 
 import "fmt"
 
-// MaxOptions is the greatest number of options of a picklist.
-const MaxOptions = 200
+// The bounds of a picklist.
+const (
+	// MaxOptions is the greatest number of options that can be chosen.
+	MaxOptions = 200
+	// MaxAllOptions is the greatest number of options, those that are retired included.
+	MaxAllOptions = 300
+)
 
 // picklistType is one of the field's options, stored by its key.
 type picklistType struct{ textual }
@@ -35,8 +40,13 @@ func checkOptions(f *Field) []Problem {
 		}
 		return []Problem{{Path: "options", Message: "a picklist needs at least one option"}}
 	}
-	if len(f.Options) > MaxOptions {
+	switch choices := len(f.Choices()); {
+	case choices == 0:
+		return []Problem{{Path: "options", Message: "a picklist needs at least one option that is not retired"}}
+	case choices > MaxOptions:
 		return []Problem{{Path: "options", Message: fmt.Sprintf("a picklist has at most %d options", MaxOptions)}}
+	case len(f.Options) > MaxAllOptions:
+		return []Problem{{Path: "options", Message: fmt.Sprintf("a picklist has at most %d options, those that are retired included", MaxAllOptions)}}
 	}
 	var problems []Problem
 	seen := map[string]int{}

@@ -210,6 +210,8 @@ type Option struct {
 	Label Label  `json:"label,omitempty"`
 	// When are the keys of the field in DependsOn with which the option goes; nil is all.
 	When []string `json:"when,omitempty"`
+	// Retired says why nobody can choose it any more; empty: people can.
+	Retired Retirement `json:"retired,omitempty"`
 }
 
 // GoesWith says whether the option can be chosen beside that value of the field
@@ -262,6 +264,8 @@ type Stage struct {
 	AllowedMoves []string `json:"allowedMoves,omitempty"`
 	// RottingDays is the number of days without a move after which a record rots; 0 is never.
 	RottingDays int `json:"rottingDays,omitempty"`
+	// Retired says why no record can enter it any more; empty: records can.
+	Retired Retirement `json:"retired,omitempty"`
 }
 
 // Stage is the stage of that key, or false.
