@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -73,6 +74,8 @@ var accepted = map[string]struct{ kind, name, spec string }{
 	"a pipeline on another object":                  {kind: "Pipeline", spec: "{object: lead, field: status, stages: [" + won + "]}"},
 	"a change plan with a decision and its digest":  {kind: "ChangePlan", spec: "{decision: Approve, digest: abc123, by: jo@example.com}"},
 	"a change plan that is a preview":               {kind: "ChangePlan", spec: "{preview: true}"},
+	"former names that are never answered":          {kind: "Tenant", spec: "{changePolicy: {renameGrace: 0s}}"},
+	"former names that are answered for a year":     {kind: "Tenant", spec: "{changePolicy: {renameGrace: 8760h}}"},
 	"an interval of ten seconds":                    {kind: "Tenant", spec: "{interval: 10s}"},
 	"an interval of a day":                          {kind: "Tenant", spec: "{interval: 24h}"},
 	"labels in twenty languages and 200 characters": {kind: "CustomField", spec: "{object: customer, type: text, label: {" + labels(20) + "}, description: {en: " + strings.Repeat("字", 200) + "}}"},
@@ -164,6 +167,7 @@ var refused = map[string]struct{ kind, name, spec, answer string }{
 	"a probability of 140":                    {kind: "Pipeline", spec: "{stages: [{key: a, probability: 140}, " + won + "]}", answer: "spec.stages[0].probability: Invalid value: 140"},
 	"a stage that stands twice":               {kind: "Pipeline", spec: "{stages: [{key: a}, {key: a}, " + won + "]}", answer: "spec.stages[1]: Duplicate value"},
 	"a gate with a quote":                     {kind: "Pipeline", spec: `{stages: [{key: a, gate: {required: ["a'b"]}}, ` + won + `]}`, answer: "spec.stages[0].gate.required[0]"},
+	"former names that are answered for ever": {kind: "Tenant", spec: "{changePolicy: {renameGrace: 8761h}}", answer: "renameGrace is at most 8760h"},
 	"an interval of nine seconds":             {kind: "Tenant", spec: "{interval: 9s}", answer: "spec.interval: Invalid value: \"9s\": interval lies between 10s and 24h"},
 	"an interval of more than a day":          {kind: "Tenant", spec: "{interval: 24h1m}", answer: "spec.interval: Invalid value: \"24h1m\": interval lies between 10s and 24h"},
 	"an interval that is none":                {kind: "Tenant", spec: "{interval: daily}", answer: "spec.interval: Invalid value"},
@@ -292,10 +296,12 @@ func TestTheAPIServerFillsInWhatATenantDoesNotSay(t *testing.T) {
 	}
 	want := crmv1.TenantSpec{
 		Language: "en", TimeZone: "UTC", Currency: "EUR",
-		Modules:      []crmv1.Module{crmv1.ModuleSales, crmv1.ModuleService, crmv1.ModuleMarketing},
-		Database:     crmv1.TenantDatabase{DeletionPolicy: crmv1.DeletionRetain},
-		ChangePolicy: crmv1.ChangePolicy{Automatic: []crmv1.ChangeClass{crmv1.ChangeSafe}},
-		DriftPolicy:  crmv1.DriftHeal,
+		Modules:  []crmv1.Module{crmv1.ModuleSales, crmv1.ModuleService, crmv1.ModuleMarketing},
+		Database: crmv1.TenantDatabase{DeletionPolicy: crmv1.DeletionRetain},
+		ChangePolicy: crmv1.ChangePolicy{
+			Automatic: []crmv1.ChangeClass{crmv1.ChangeSafe, crmv1.ChangeCareful}, RenameGrace: &metav1.Duration{Duration: 720 * time.Hour},
+		},
+		DriftPolicy: crmv1.DriftHeal,
 	}
 	if got, want := marshal(t, tenant.Spec), marshal(t, want); got != want {
 		t.Errorf("got %s\nwant %s", got, want)

@@ -283,6 +283,7 @@ type ChangePolicy struct {
 // ChangeWindow is a time of the day, in the tenant's time zone.
 type ChangeWindow struct {
 	// start is when it opens, as HH:MM.
+	// +kubebuilder:validation:MaxLength=5
 	// +kubebuilder:validation:Pattern=`^([01][0-9]|2[0-3]):[0-5][0-9]$`
 	Start string `json:"start"`
 
