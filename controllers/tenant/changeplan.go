@@ -237,22 +237,28 @@ func (r *run) prunePlans(ctx context.Context) error {
 func planned(changes []plan.Change, waits []string) []crmv1.PlannedChange {
 	list := make([]crmv1.PlannedChange, 0, min(len(changes), maxPlannedChanges))
 	for i, change := range changes[:min(len(changes), maxPlannedChanges)] {
-		statements := slices.Concat(change.Prepare, change.Prove, change.Statements)
-		one := crmv1.PlannedChange{
-			Resource: strings.Replace(change.Resource, " ", "/", 1), Summary: cut(change.Summary, maxSummary), Class: effectiveClass(change),
-			SQL: cut(strings.Join(statements, ";\n"), maxSQL), Lock: change.Lock, Rewrites: change.Rewrites,
-		}
+		one := Planned(change)
 		if waits != nil {
 			one.Waits = waits[i]
-		}
-		if impact := change.Impact; impact != nil {
-			one.Impact = &crmv1.ChangeImpact{
-				Records: impact.Rows, Filled: impact.Filled, Failing: impact.Failing, FailingRecords: impact.IDs, FailingHash: impact.Hash,
-			}
 		}
 		list = append(list, one)
 	}
 	return list
+}
+
+// Planned is what a ChangePlan says of a change.
+func Planned(change plan.Change) crmv1.PlannedChange {
+	statements := slices.Concat(change.Prepare, change.Prove, change.Statements)
+	one := crmv1.PlannedChange{
+		Resource: strings.Replace(change.Resource, " ", "/", 1), Summary: cut(change.Summary, maxSummary), Class: effectiveClass(change),
+		SQL: cut(strings.Join(statements, ";\n"), maxSQL), Lock: change.Lock, Rewrites: change.Rewrites,
+	}
+	if impact := change.Impact; impact != nil {
+		one.Impact = &crmv1.ChangeImpact{
+			Records: impact.Rows, Filled: impact.Filled, Failing: impact.Failing, FailingRecords: impact.IDs, FailingHash: impact.Hash,
+		}
+	}
+	return one
 }
 
 func cut(text string, most int) string {

@@ -8,9 +8,9 @@ import (
 	"time"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"sigs.k8s.io/yaml"
 
 	crmv1 "github.com/kontor-crm/kontor/api/v1alpha1"
+	"github.com/kontor-crm/kontor/internal/manifest"
 	"github.com/kontor-crm/kontor/internal/schema"
 )
 
@@ -38,43 +38,23 @@ func read(t *testing.T, documents string) Input {
 }
 
 func (in *Input) add(document []byte, created time.Time) error {
-	var meta metav1.TypeMeta
-	if err := yaml.Unmarshal(document, &meta); err != nil {
+	objects, err := manifest.Read(document)
+	if err != nil {
 		return err
 	}
-	var object crmv1.Object
-	switch meta.Kind {
-	case KindTenant:
-		in.Tenant = &crmv1.Tenant{}
-		object = in.Tenant
-	case KindObject:
-		o := &crmv1.CustomObject{}
-		in.Objects = append(in.Objects, o)
-		object = o
-	case KindField:
-		f := &crmv1.CustomField{}
-		in.Fields = append(in.Fields, f)
-		object = f
-	case KindPipeline:
-		p := &crmv1.Pipeline{}
-		in.Pipelines = append(in.Pipelines, p)
-		object = p
-	case KindRule:
-		r := &crmv1.ValidationRule{}
-		in.Rules = append(in.Rules, r)
-		object = r
-	case KindIndex:
-		x := &crmv1.ObjectIndex{}
-		in.Indexes = append(in.Indexes, x)
-		object = x
-	case "Namespace":
-		return nil
-	default:
-		return fmt.Errorf("the kind %q is not compiled", meta.Kind)
+	for _, object := range objects {
+		if object.GetKind() == "Namespace" {
+			continue
+		}
+		object.SetAPIVersion(crmv1.GroupVersion.String())
+		resource, err := manifest.Decode(object)
+		if err != nil {
+			return err
+		}
+		resource.SetCreationTimestamp(metav1.NewTime(created))
+		in.Add(resource)
 	}
-	err := yaml.UnmarshalStrict(document, object)
-	object.SetCreationTimestamp(metav1.NewTime(created))
-	return err
+	return nil
 }
 
 // field is a CustomField as YAML.
@@ -91,7 +71,7 @@ func pipeline(name, spec string) string {
 }
 
 func rule(name, spec string) string {
-	return fmt.Sprintf("kind: ValidationRule\nmetadata: {name: %q}\nspec: {message: {en: No}, %s}\n---\n", name, spec)
+	return fmt.Sprintf("kind: ValidationRule\nmetadata: {name: %q}\nspec: {message: {en: 'No'}, %s}\n---\n", name, spec)
 }
 
 func objectIndex(name, spec string) string {

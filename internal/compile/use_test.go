@@ -10,7 +10,7 @@ import (
 // readers are all that may read the field tier of opportunity.
 const readers = `kind: ValidationRule
 metadata: {name: tiered}
-spec: {object: opportunity, expression: tier != null, field: tier, message: {en: No}}
+spec: {object: opportunity, expression: tier != null, field: tier, message: {en: "No"}}
 ---
 kind: Pipeline
 metadata: {name: sales}

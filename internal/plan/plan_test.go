@@ -52,6 +52,15 @@ func model(t *testing.T, revision int64, edits ...func(*schema.Schema)) *schema.
 	return built
 }
 
+// liveOf is the database in which the schema was applied; only the named tables have rows.
+func liveOf(s *schema.Schema, withRows ...string) *Live {
+	live := Assume(s)
+	for name, table := range live.Tables {
+		table.HasRows = slices.Contains(withRows, name)
+	}
+	return live
+}
+
 func objectOf(s *schema.Schema, identity string) *schema.Object {
 	return s.Objects[slices.IndexFunc(s.Objects, func(o *schema.Object) bool { return o.Identity == identity })]
 }

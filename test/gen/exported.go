@@ -7,7 +7,6 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime"
-	"sigs.k8s.io/yaml"
 
 	crmv1 "github.com/kontor-crm/kontor/api/v1alpha1"
 	"github.com/kontor-crm/kontor/internal/manifest"
@@ -50,33 +49,24 @@ func Applied(text string) (*Configuration, error) {
 	}
 	c := &Configuration{}
 	for _, document := range documents {
-		var resource crmv1.Object
-		switch kind := document.GetKind(); kind {
-		case "Tenant":
-			c.Tenant = &crmv1.Tenant{}
-			resource = c.Tenant
-		case "CustomObject":
-			c.Objects, resource = added(c.Objects, &crmv1.CustomObject{})
-		case "CustomField":
-			c.Fields, resource = added(c.Fields, &crmv1.CustomField{})
-		case "Pipeline":
-			c.Pipelines, resource = added(c.Pipelines, &crmv1.Pipeline{})
-		case "ValidationRule":
-			c.Rules, resource = added(c.Rules, &crmv1.ValidationRule{})
-		case "ObjectIndex":
-			c.Indexes, resource = added(c.Indexes, &crmv1.ObjectIndex{})
-		default:
-			return nil, fmt.Errorf("the kind %q is no configuration", kind)
-		}
-		one, err := manifest.Write(document)
+		resource, err := manifest.Decode(document)
 		if err != nil {
 			return nil, err
 		}
-		if err := yaml.UnmarshalStrict(one, resource); err != nil {
-			return nil, err
+		switch r := resource.(type) {
+		case *crmv1.Tenant:
+			c.Tenant = r
+		case *crmv1.CustomObject:
+			c.Objects = append(c.Objects, r)
+		case *crmv1.CustomField:
+			c.Fields = append(c.Fields, r)
+		case *crmv1.Pipeline:
+			c.Pipelines = append(c.Pipelines, r)
+		case *crmv1.ValidationRule:
+			c.Rules = append(c.Rules, r)
+		case *crmv1.ObjectIndex:
+			c.Indexes = append(c.Indexes, r)
 		}
 	}
 	return c, nil
 }
-
-func added[T crmv1.Object](some []T, one T) ([]T, crmv1.Object) { return append(some, one), one }

@@ -2,15 +2,17 @@ package plan
 
 import "github.com/kontor-crm/kontor/internal/schema"
 
-// liveOf is the database in which the schema was applied; the named tables have rows.
-func liveOf(s *schema.Schema, withRows ...string) *Live {
+// Assume is the database in which the schema was applied and nobody changed anything
+// since. All tables have rows, so that a plan for it is one that records can be in the
+// way of. Nil is the empty database.
+func Assume(s *schema.Schema) *Live {
 	live := &Live{Tables: map[string]*Table{}, Views: map[string]string{}}
 	if s == nil {
 		return live
 	}
 	for _, o := range s.Objects {
 		sh := shapeOf(s, o)
-		t := &Table{Columns: map[string]Column{}, Constraints: map[string]Constraint{}, Indexes: map[string]Index{}, Triggers: map[string]Trigger{}}
+		t := &Table{Columns: map[string]Column{}, Constraints: map[string]Constraint{}, Indexes: map[string]Index{}, Triggers: map[string]Trigger{}, HasRows: true}
 		for _, c := range sh.columns {
 			initial := c.initial
 			if c.sequence != "" {
@@ -46,13 +48,10 @@ func liveOf(s *schema.Schema, withRows ...string) *Live {
 			live.Tables[k.object.Table].Triggers[trigger.name] = Trigger{Enabled: true, Function: k.name, Digest: digestOf(k.body)}
 		}
 	}
-	for _, table := range withRows {
-		live.Tables[table].HasRows = true
-	}
 	return live
 }
 
-// searchTableOf is the table of search of an object.
+// searchTableOf is the table that an object's records are found by.
 func searchTableOf(o *schema.Object) *Table {
 	t := &Table{Columns: map[string]Column{}, Indexes: map[string]Index{searchIndex(o).name: {Valid: true}}}
 	for _, c := range searchColumns {
