@@ -163,6 +163,26 @@ var _ = Describe("A change that the records may not bear", func() {
 		Eventually(ctx, phaseOf(ctx, p)).Should(HavePrefix("Applied: "))
 	})
 
+	It("stays rejected when the records have been mended and other things change, until something else is asked for", func(ctx SpecContext) {
+		someCustomers(ctx, 1, `repeat('x', 51)`)
+		length(ctx, 50)
+		p := becomesProposed(ctx, namespace, func(*crmv1.ChangePlan) bool { return true })
+		decided(ctx, p, crmv1.DecisionReject)
+		Eventually(ctx, phaseOf(ctx, p)).Should(Equal("Rejected: rejected by someone"))
+		execute(ctx, databaseOf("test", acme), `UPDATE crm.customer SET x_code = left(x_code, 50)`)
+		other := gen.CustomField(namespace, "customer", "other")
+		create(ctx, other)
+		becomesReady(ctx, other)
+		ask(ctx, acme, "mended")
+		Eventually(ctx, func() string {
+			_ = expect.Condition(ctx, kube, acme, crmv1.ConditionReady)
+			return acme.Status.LastHandledReconcileAt
+		}).Should(Equal("mended"))
+		Eventually(ctx, condition(ctx, code, crmv1.ConditionApplied)).Should(And(HavePrefix("False/ChangeRejected: "), ContainSubstring("rejected by someone")))
+		length(ctx, 60)
+		becomesReady(ctx, code)
+	})
+
 	It("is asked of the records of each value that becomes unique or required", func(ctx SpecContext) {
 		someCustomers(ctx, 3, `'same'`)
 		someCustomers(ctx, 2, `NULL`)

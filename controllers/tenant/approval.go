@@ -39,8 +39,11 @@ func (r *run) decide(ctx context.Context, all *resources, live *plan.Live, datab
 	if err := r.measure(ctx, full.plan, record, database); err != nil {
 		return nil, err
 	}
-	verdict := judge(record, full.plan)
-	waits := r.waits(full.plan, verdict.approved)
+	verdict, err := r.judge(ctx, record, full.plan)
+	if err != nil {
+		return nil, err
+	}
+	waits := r.waits(full.plan, verdict)
 	if !slices.ContainsFunc(waits, func(why string) bool { return why != "" }) {
 		return full, nil
 	}
@@ -55,7 +58,7 @@ func (r *run) decide(ctx context.Context, all *resources, live *plan.Live, datab
 	if err != nil {
 		return nil, err
 	}
-	held.proposed, held.rejected = name, verdict.rejected
+	held.proposed, held.rejected = name, verdict.rejected != ""
 	return held, nil
 }
 
@@ -98,7 +101,7 @@ func (r *run) withhold(
 		if err := r.measure(ctx, d.plan, nil, database); err != nil {
 			return nil, err
 		}
-		if waits = r.waits(d.plan, false); !slices.ContainsFunc(waits, func(why string) bool { return why != "" }) {
+		if waits = r.waits(d.plan, judgement{}); !slices.ContainsFunc(waits, func(why string) bool { return why != "" }) {
 			return d, nil
 		}
 	}
@@ -111,8 +114,8 @@ func (r *run) measure(ctx context.Context, p *plan.Plan, record *crmv1.ChangePla
 		return nil
 	}
 	if record != nil && record.Status.Phase == crmv1.PlanWaiting && record.Spec.Decision == "" && !r.isAsked() && record.Status.CountedAt != nil &&
-		r.Now().Sub(record.Status.CountedAt.Time) < countAgain && len(record.Status.Changes) == len(p.Changes) {
-		for i := range p.Changes {
+		r.Now().Sub(record.Status.CountedAt.Time) < countAgain && tellsAll(record, p) {
+		for i := range record.Status.Changes {
 			if told := record.Status.Changes[i].Impact; told != nil {
 				p.Changes[i].Impact = &plan.Impact{
 					Rows: told.Records, Filled: told.Filled, Failing: told.Failing, Hash: told.FailingHash, IDs: told.FailingRecords,
@@ -127,6 +130,13 @@ func (r *run) measure(ctx context.Context, p *plan.Plan, record *crmv1.ChangePla
 	return nil
 }
 
+// tellsAll says whether a ChangePlan has room for all of the plan's changes that ask the records.
+func tellsAll(record *crmv1.ChangePlan, p *plan.Plan) bool {
+	told := len(record.Status.Changes)
+	return int(record.Status.TotalChanges) == len(p.Changes) && told <= len(p.Changes) &&
+		!slices.ContainsFunc(p.Changes[told:], func(c plan.Change) bool { return c.Check != nil })
+}
+
 // isAsked says whether somebody requested this very look at the tenant.
 func (r *run) isAsked() bool {
 	asked := r.tenant.Annotations[crmv1.ReconcileRequestedAtAnnotation]
@@ -134,7 +144,7 @@ func (r *run) isAsked() bool {
 }
 
 // waits says of each change of a plan why it does not run now, or "".
-func (r *run) waits(p *plan.Plan, approved bool) []string {
+func (r *run) waits(p *plan.Plan, verdict judgement) []string {
 	waits := make([]string, len(p.Changes))
 	if p.Base == 0 {
 		return waits // nothing is there that it could change
@@ -144,9 +154,12 @@ func (r *run) waits(p *plan.Plan, approved bool) []string {
 	for i, change := range p.Changes {
 		class := effectiveClass(change)
 		switch {
+		case change.Drift, change.Leftover: // it takes nobody's data, and no plan asked for it
+		case verdict.rejected != "" && class != crmv1.ChangeSafe:
+			waits[i] = verdict.rejected
 		case change.Impact != nil && change.Impact.Failing > 0:
 			waits[i] = failingText(change.Impact.Failing)
-		case !approved && policy.Automatic != nil && !slices.Contains(policy.Automatic, class) && !change.Drift:
+		case !verdict.approved && policy.Automatic != nil && !slices.Contains(policy.Automatic, class):
 			waits[i] = fmt.Sprintf("%s changes need an approval", class)
 		case !open && class != crmv1.ChangeSafe:
 			waits[i] = "it runs in the window that spec.changePolicy of the Tenant names"
@@ -201,27 +214,50 @@ func isOpen(window *crmv1.ChangeWindow, now time.Time) bool {
 
 // judgement is what a person's decision on a plan is worth now.
 type judgement struct {
-	approved, rejected bool
+	approved bool
+	// rejected says who does not want the plan; empty when nobody said so.
+	rejected string
 	// void says why an approval does not count; empty when it does, or there is none.
 	void string
 }
 
-func judge(record *crmv1.ChangePlan, p *plan.Plan) judgement {
-	if record == nil {
-		return judgement{}
-	}
-	current := record.Spec.Digest == p.ApprovalDigest()
-	switch record.Spec.Decision {
-	case crmv1.DecisionApprove:
-		if current {
-			return judgement{approved: true}
+// judge reads the decision on a plan. A rejection holds for as long as the same is asked
+// for, whatever else changes meanwhile; an approval is for just what was read.
+func (r *run) judge(ctx context.Context, record *crmv1.ChangePlan, p *plan.Plan) (judgement, error) {
+	if record != nil && record.Spec.Decision == crmv1.DecisionApprove {
+		if record.Spec.Digest == p.ApprovalDigest() {
+			return judgement{approved: true}, nil
 		}
-		return judgement{void: "the approval is void: it is for another digest; since it was read other records fail, or another plan was meant"}
-	case crmv1.DecisionReject:
-		// Whoever rejects a plan rejects it with a record more or less, too.
-		return judgement{rejected: true}
+		return judgement{void: "the approval is void: it is for another digest; since it was read other records fail, or another plan was meant"}, nil
 	}
-	return judgement{}
+	plans, err := r.plans(ctx)
+	if err != nil {
+		return judgement{}, err
+	}
+	asked := askedFor(planned(p.Changes, nil))
+	for i := range plans {
+		other := &plans[i]
+		over := other.Status.Phase != crmv1.PlanRejected && other.Status.Phase != crmv1.PlanSuperseded && other.Status.Phase != crmv1.PlanWaiting
+		if over || other.Spec.Decision != crmv1.DecisionReject {
+			continue
+		}
+		if told := askedFor(other.Status.Changes); len(told) > 0 && slices.Equal(told, asked) {
+			return judgement{rejected: "rejected by " + other.Spec.By}, nil
+		}
+	}
+	return judgement{}, nil
+}
+
+// askedFor are the changes of a plan that somebody may want or not, sorted.
+func askedFor(changes []crmv1.PlannedChange) []string {
+	var found []string
+	for _, change := range changes {
+		if change.Class != crmv1.ChangeSafe {
+			found = append(found, change.Resource+": "+change.Summary)
+		}
+	}
+	slices.Sort(found)
+	return found
 }
 
 // recorded is the plan's ChangePlan; found is false when there is none.
@@ -247,8 +283,8 @@ func (r *run) propose(ctx context.Context, record *crmv1.ChangePlan, p *plan.Pla
 	before := record.DeepCopy()
 	phase, message := crmv1.PlanWaiting, "waits for: "+strings.Join(reasonsOf(waits), "; ")
 	switch {
-	case verdict.rejected:
-		phase, message = crmv1.PlanRejected, fmt.Sprintf("rejected by %s", record.Spec.By)
+	case verdict.rejected != "":
+		phase, message = crmv1.PlanRejected, verdict.rejected
 	case verdict.approved:
 		message = fmt.Sprintf("approved by %s; %s", record.Spec.By, message)
 	case verdict.void != "":

@@ -135,11 +135,11 @@ func (r *run) supersede(ctx context.Context, record *crmv1.ChangePlan, d *decisi
 	}
 	before := record.DeepCopy()
 	record.Status.Phase, record.Status.FinishedAt = crmv1.PlanSuperseded, new(metav1.NewTime(r.Now()))
-	record.Status.Message = "the resources or the schema have changed since it was made"
-	if record.Spec.Decision == crmv1.DecisionApprove {
-		record.Status.Message = "the approval is void: " + record.Status.Message
+	record.Status.Message = "overtaken: the resources or the schema have changed since it was made"
+	if err := r.patchPlan(ctx, record, before); err != nil {
+		return err
 	}
-	return r.patchPlan(ctx, record, before)
+	return r.prunePlans(ctx)
 }
 
 func (r *run) plans(ctx context.Context) ([]crmv1.ChangePlan, error) {

@@ -135,7 +135,7 @@ func (c *column) constraints() []part {
 
 // changeColumn brings a column that is there to its wanted form, in one ALTER TABLE.
 func (t *tableMaker) changeColumn(c *column, live Column) {
-	normal, healing := &alteration{}, &alteration{}
+	normal, healing, leftover := &alteration{}, &alteration{}, &alteration{}
 	if live.Type != string(c.storage) {
 		if !t.retype(c, live, normal) {
 			return
@@ -148,6 +148,12 @@ func (t *tableMaker) changeColumn(c *column, live Column) {
 			replaced[p.name] = append(replaced[p.name], name)
 			continue
 		}
+		if t.maker.applied != nil && !t.had[key("part", t.object().Table, name)] {
+			leftover.do("DROP CONSTRAINT " + schema.QuoteIdent(name))
+			leftover.say("what a plan left that came to nothing")
+			delete(t.live.Constraints, name)
+			continue
+		}
 		normal.do("DROP CONSTRAINT " + schema.QuoteIdent(name))
 		if words, gone := t.givesUp(c, name); gone {
 			normal.say(words)
@@ -156,11 +162,11 @@ func (t *tableMaker) changeColumn(c *column, live Column) {
 	}
 	for _, p := range c.constraints() {
 		existing, ok := t.live.Constraints[p.name]
-		if ok && existing.Validated {
+		if t.narrows(c, p) {
+			t.proveCheck(c, p, existing, ok, replaced[p.name])
 			continue
 		}
-		if t.narrows(c, p) {
-			t.proveCheck(c, p, ok, replaced[p.name])
+		if ok && existing.Validated {
 			continue
 		}
 		done := true
@@ -181,8 +187,9 @@ func (t *tableMaker) changeColumn(c *column, live Column) {
 		healing.do("ALTER COLUMN " + schema.QuoteIdent(c.name) + " SET NOT NULL")
 		healing.say("always a value")
 	}
-	t.finish(c, normal, false)
-	t.finish(c, healing, true)
+	t.finish(c, normal, Change{})
+	t.finish(c, healing, Change{Drift: true})
+	t.finish(c, leftover, Change{Leftover: true})
 }
 
 // givesUp names the rule of that constraint in words; false when another of its kind follows it.
@@ -201,12 +208,13 @@ func (t *tableMaker) unfinished(p part) bool {
 	return t.maker.live.Unfinished && (p.kind == kindIndex || p.kind == kindUnique)
 }
 
-func (t *tableMaker) finish(c *column, a *alteration, drift bool) {
+// finish makes a change of an alteration; like is what else holds for it.
+func (t *tableMaker) finish(c *column, a *alteration, like Change) {
 	if len(a.actions) == 0 {
 		return
 	}
 	change := t.change(c, kindOf(c, a, t.appliedField(c)))
-	change.Drift, change.Lock = drift, lockAccessExclusive
+	change.Drift, change.Leftover, change.Lock = like.Drift, like.Leftover, lockAccessExclusive
 	change.Summary = fmt.Sprintf("change field %q of %s: %s", c.field.Path(), t.object().Name, strings.Join(a.words, ", "))
 	change.Statements = slices.Concat(a.before, []string{alter(t.object(), a.actions...)}, a.after)
 	t.add(phaseFields, change)

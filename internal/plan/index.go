@@ -96,6 +96,7 @@ func (t *tableMaker) dropIndexes(change Change, names []string) {
 	for _, name := range names {
 		change.Summary = fmt.Sprintf("give up index %s of %s", name, t.object().Name)
 		change.Statements = []string{"DROP INDEX " + inRecords(name)}
+		change.Leftover = t.maker.applied != nil && !t.had[key("part", t.object().Table, name)]
 		t.add(phaseFields, change)
 	}
 }

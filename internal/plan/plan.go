@@ -117,6 +117,9 @@ type Change struct {
 	// Concurrent statements cannot be in a transaction, or would hold locks in it for long;
 	// they run one by one after it.
 	Concurrent bool
+	// Leftover says that the change takes away what a plan left that came to nothing: no
+	// schema has had it.
+	Leftover bool
 	// Drift says that the applied schema has this already and the database lost it.
 	Drift bool
 	// Reason says why a change is refused, or why drift stays, naming the old and the new.

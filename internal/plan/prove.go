@@ -61,7 +61,10 @@ func (t *tableMaker) proving(c *column, name string) (part, bool) {
 // proveCheck plans a check that rows may break: new rows have to pass it first, then
 // those that are there are gone through, and only then does the schema say it. The
 // checks that it replaces hold until then.
-func (t *tableMaker) proveCheck(c *column, p part, there bool, replaced []string) {
+//
+// What an earlier plan has proven, and then came to nothing, is the same change with
+// less to do: it needs the same approval.
+func (t *tableMaker) proveCheck(c *column, p part, existing Constraint, there bool, replaced []string) {
 	kind := NarrowRule
 	if p.kind == kindRequired {
 		kind = ChangeRequired
@@ -72,7 +75,9 @@ func (t *tableMaker) proveCheck(c *column, p part, there bool, replaced []string
 	if !there {
 		change.Prepare = []string{alter(t.object(), "ADD "+addCheck(p, true))}
 	}
-	change.Prove = []string{alter(t.object(), "VALIDATE CONSTRAINT "+schema.QuoteIdent(p.name))}
+	if !existing.Validated {
+		change.Prove = []string{alter(t.object(), "VALIDATE CONSTRAINT "+schema.QuoteIdent(p.name))}
+	}
 	change.Undo = []string{alter(t.object(), "DROP CONSTRAINT IF EXISTS "+schema.QuoteIdent(p.name))}
 	drops := make([]string, 0, len(replaced))
 	for _, name := range replaced {
@@ -111,15 +116,14 @@ func (t *tableMaker) mayRepeat(p part, columns []string) bool {
 // says it, and before one that it replaces goes.
 func (t *tableMaker) proveUnique(change Change, p part, keys []string) {
 	existing, there := t.live.Indexes[p.name]
-	if there && existing.Valid {
-		return
-	}
 	change.Kind, change.Lock = ChangeUnique, lockShareUpdate
 	drop := "DROP INDEX CONCURRENTLY IF EXISTS " + inRecords(p.name)
-	if there { // a making that was broken off leaves an index that nothing uses
+	if there && !existing.Valid { // a making that was broken off leaves an index that nothing uses
 		change.Prove = []string{drop}
 	}
-	change.Prove = append(change.Prove, createIndex(p, true))
+	if !existing.Valid {
+		change.Prove = append(change.Prove, createIndex(p, true))
+	}
 	change.Undo = []string{drop}
 	filled := strings.Join(keys, " IS NOT NULL AND ") + " IS NOT NULL"
 	id, alive := schema.QuoteIdent(schema.FieldID), schema.QuoteIdent(schema.ColumnDeletedAt)+" IS NULL"

@@ -3,7 +3,9 @@ package provision
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 
@@ -13,10 +15,13 @@ import (
 	"github.com/kontor-crm/kontor/internal/secret"
 )
 
+// measureTimeout bounds the counting of a plan's rows.
+const measureTimeout = 10 * time.Minute
+
 // Measure counts the rows that do not bear the changes of a plan, and sets their
 // Impact. All counts are of one moment. It takes no lock that anybody feels.
 func (s *Schemas) Measure(ctx context.Context, database secret.Connection, p *plan.Plan) error {
-	return s.asOwner(ctx, database, session{timeout: concurrentTimeout}, func(ctx context.Context, c *pgx.Conn) error {
+	return s.asOwner(ctx, database, session{timeout: measureTimeout}, func(ctx context.Context, c *pgx.Conn) error {
 		err := pgx.BeginTxFunc(ctx, c, pgx.TxOptions{IsoLevel: pgx.RepeatableRead, AccessMode: pgx.ReadOnly}, func(tx pgx.Tx) error {
 			for i := range p.Changes {
 				check := p.Changes[i].Check
@@ -63,30 +68,39 @@ func measure(ctx context.Context, tx pgx.Tx, check *plan.Check) (*plan.Impact, e
 func proves(c plan.Change) bool { return len(c.Prepare)+len(c.Prove) > 0 }
 
 // prove runs what comes before a plan's transaction: from then on every row bears the
-// changes, those that are there and those that come. When one does not, all of it is
-// taken back, and the error is a Conflict with the reason RowsFail.
+// changes, those that are there and those that come. The error is a Conflict with the
+// reason RowsFail when one does not.
 func (s *Schemas) prove(ctx context.Context, c *pgx.Conn, changes []plan.Change) error {
-	var begun []plan.Change
-	var failed error
 	for _, change := range changes {
-		if !proves(change) {
-			continue
-		}
-		begun = append(begun, change)
-		if failed = s.proveOne(ctx, c, change); failed != nil {
-			break
+		if err := s.proveOne(ctx, c, change); err != nil {
+			return err
 		}
 	}
-	if failed == nil {
+	return nil
+}
+
+// takeBack undoes what was proven for a plan that came to nothing: no schema has it, and
+// it must refuse nobody's writes. The connection and the time of the plan may be used
+// up, so it has its own. What cannot be taken back now the next plan finds.
+func (s *Schemas) takeBack(ctx context.Context, database secret.Connection, p *plan.Plan) {
+	if !slices.ContainsFunc(p.Changes, func(c plan.Change) bool { return len(c.Undo) > 0 }) {
+		return
+	}
+	_ = s.asOwner(context.WithoutCancel(ctx), database, session{}, func(ctx context.Context, c *pgx.Conn) error {
+		var newest int64
+		// The commit of the plan may have come through although nobody heard of it.
+		if err := c.QueryRow(ctx, "SELECT coalesce(max(revision), 0) FROM kontor.applied_schema").Scan(&newest); err != nil || newest > p.Base {
+			return err
+		}
+		for _, change := range p.Changes {
+			for _, statement := range change.Undo {
+				if err := s.servers.retryLocks(ctx, func() error { return run(ctx, c, statement) }); err != nil {
+					return err
+				}
+			}
+		}
 		return nil
-	}
-	for _, change := range begun {
-		// What cannot be taken back now the next plan finds.
-		if err := s.servers.retryLocks(ctx, func() error { return run(ctx, c, change.Undo...) }); err != nil {
-			break
-		}
-	}
-	return failed
+	})
 }
 
 func (s *Schemas) proveOne(ctx context.Context, c *pgx.Conn, change plan.Change) error {

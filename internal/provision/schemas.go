@@ -29,7 +29,7 @@ func NewSchemas(servers *Servers) *Schemas { return &Schemas{servers: servers} }
 // The times of the steps that cannot share a transaction. They let others read and
 // write meanwhile, so they may wait for a lock and take their time.
 const (
-	concurrentTimeout     = 10 * time.Minute
+	concurrentTimeout     = 2 * time.Hour
 	concurrentLockTimeout = time.Minute
 )
 
@@ -82,16 +82,21 @@ func (s *Schemas) Apply(ctx context.Context, database secret.Connection, p *plan
 	if split < len(p.Changes) || slices.ContainsFunc(p.Changes, proves) {
 		how.timeout = concurrentTimeout
 	}
-	return s.asOwner(ctx, database, how, func(ctx context.Context, c *pgx.Conn) error {
+	switched := false
+	err := s.asOwner(ctx, database, how, func(ctx context.Context, c *pgx.Conn) error {
 		if err := s.prove(ctx, c, p.Changes); err != nil {
 			return err
 		}
 		err := s.servers.retryLocks(ctx, func() error { return applyTogether(ctx, c, p, wanted, p.Changes[:split]) })
-		if err != nil || split == len(p.Changes) {
+		if switched = err == nil; err != nil || split == len(p.Changes) {
 			return err
 		}
 		return s.applyConcurrent(ctx, c, p.Changes[split:])
 	})
+	if err != nil && !switched {
+		s.takeBack(ctx, database, p)
+	}
+	return err
 }
 
 // applyTogether runs what shares a transaction, with the rows that tell of it. The
