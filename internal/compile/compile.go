@@ -8,6 +8,7 @@ package compile
 
 import (
 	"cmp"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -114,6 +115,15 @@ type Result struct {
 func Compile(in Input) Result {
 	c := newCompiler(in)
 	s, err := c.compile()
+	for refused := map[Ref][]Problem{}; err == nil; s, err = c.compile() {
+		misfits := c.misfits(s)
+		if len(misfits) == 0 {
+			break
+		}
+		maps.Copy(refused, misfits)
+		c = newCompiler(in) // what was settled may have stood on them
+		c.refuseAll(refused)
+	}
 	if err != nil { // a fault of this package, which its fuzz tests look for: what was served goes on
 		s = c.fallback()
 		return Result{Schema: s, Verdicts: c.verdicts(s)}
@@ -173,6 +183,20 @@ func (r *resource) refuse(reason string, problems ...Problem) {
 	r.problems = append(r.problems, problems...)
 	if r.reason == "" && len(problems) > 0 {
 		r.reason = reason
+	}
+}
+
+// refuseAll refuses objects and fields for problems that were found before.
+func (c *compiler) refuseAll(found map[Ref][]Problem) {
+	for _, u := range c.objects {
+		if problems := found[u.ref]; len(problems) > 0 {
+			u.refuse(crmv1.ReasonInvalid, problems...)
+		}
+	}
+	for _, u := range c.fields {
+		if problems := found[u.ref]; len(problems) > 0 {
+			u.refuse(crmv1.ReasonInvalid, problems...)
+		}
 	}
 }
 

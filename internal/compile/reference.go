@@ -133,11 +133,6 @@ func sharedOptions(s *schema.Schema, f *schema.Field, at string) []Problem {
 	}
 	f.OptionsFrom = &schema.FieldRef{Object: o.Identity, Field: other.Identity}
 	f.Options = slices.Clone(other.Options)
-	if len(f.Options) > 0 { // the stages of a pipeline are not known here
-		if err := f.CheckDefault(); err != nil {
-			return []Problem{{Path: strings.TrimSuffix(at, "optionsFrom") + "default", Message: err.Error()}}
-		}
-	}
 	return nil
 }
 
@@ -172,13 +167,60 @@ func dependence(o *schema.Object, f *schema.Field, at string) []Problem {
 		return []Problem{{Path: at + ".dependsOn", Message: problem}}
 	}
 	f.DependsOn = other.Identity
+	return nil
+}
+
+// misfits are what is wrong with new forms of fields that say what options of another
+// field they go with, or start with: which those are is known in the schema that was
+// made, for the options of a field with a pipeline are its stages.
+func (c *compiler) misfits(s *schema.Schema) map[Ref][]Problem {
+	found := map[Ref][]Problem{}
+	for _, d := range c.drafts() {
+		o, ok := s.ObjectByIdentity(d.object.Identity)
+		if !ok {
+			continue
+		}
+		for _, draft := range d.fields {
+			f, ok := o.FieldByIdentity(draft.Identity)
+			if !ok || !draft.isNew() || draft.Field == draft.applied {
+				continue
+			}
+			if problems := append(unknownDefault(s, o, f, draft.at()), unknownKeys(o, f, draft.at())...); len(problems) > 0 {
+				found[draft.by.ref] = append(found[draft.by.ref], problems...)
+			}
+		}
+	}
+	return found
+}
+
+// unknownDefault finds a default that is none of the options of the other field. A
+// record with a pipeline starts in its first stage.
+func unknownDefault(s *schema.Schema, o *schema.Object, f *schema.Field, at string) []Problem {
+	if _, staged := s.PipelineOf(o, f); staged || f.OptionsFrom == nil {
+		return nil
+	}
+	if err := f.CheckDefault(); err != nil {
+		return []Problem{{Path: at + ".default", Message: err.Error()}}
+	}
+	return nil
+}
+
+// unknownKeys finds keys that the picklist on which the field depends does not have.
+func unknownKeys(o *schema.Object, f *schema.Field, at string) []Problem {
+	other, _ := governing(o, f)
+	if other == nil || f.OptionsFrom != nil {
+		return nil
+	}
+	var keys []string
+	for _, option := range other.Options {
+		keys = append(keys, option.Key)
+	}
 	var problems []Problem
 	for i, option := range f.Options {
 		for j, key := range option.When {
-			known := func(o schema.Option) bool { return o.Key == key }
-			if !slices.ContainsFunc(other.Options, known) && len(other.Options) > 0 {
+			if !slices.Contains(keys, key) {
 				problems = append(problems, Problem{
-					Path: fmt.Sprintf("%s.options[%d].when[%d]", at, i, j), Message: fmt.Sprintf("%q has no option %q", other.Name, key),
+					Path: fmt.Sprintf("%s.options[%d].when[%d]", at, i, j), Message: fmt.Sprintf("%q has no option %q%s", other.Name, key, suggest(key, keys)),
 				})
 			}
 		}

@@ -76,6 +76,27 @@ func TestFieldsThatDoNotFitOthersAreRefused(t *testing.T) {
 		"an option for a value that is not there": {
 			country + field("a", "object: customer, type: picklist, dependsOn: land, options: [{key: x, when: [us]}]"), "a", "spec.options[0].when[0]", `"land" has no option "us"`,
 		},
+		"an option for a stage that is not there": {
+			field("a", "object: opportunity, type: picklist, dependsOn: stage, options: [{key: x, when: [won, prospectin]}]"), "a", "spec.options[0].when[1]",
+			`"stage" has no option "prospectin"; did you mean "prospecting"?`,
+		},
+		"an option for a stage that another pipeline has": {
+			pipeline("sales", "stages: [{key: open}, {key: won, kind: won}, {key: lost, kind: lost}]") +
+				field("a", "object: opportunity, type: picklist, dependsOn: stage, options: [{key: x, when: [prospecting]}]"), "a", "spec.options[0].when[0]",
+			`"stage" has no option "prospecting"`,
+		},
+		"an option for what a pipeline took the place of": {
+			field("way", "object: customer, type: picklist, options: [{key: foot}]") +
+				pipeline("ways", "object: customer, field: way, stages: [{key: open}, {key: won, kind: won}, {key: lost, kind: lost}]") +
+				field("a", "object: customer, type: picklist, dependsOn: way, options: [{key: x, when: [foot]}]"), "a", "spec.options[0].when[0]", `"way" has no option "foot"`,
+		},
+		"an option for a shared stage that is not there": {
+			field("b", "object: opportunity, type: picklist, optionsFrom: {object: opportunity, field: stage}") +
+				field("a", "object: opportunity, type: picklist, dependsOn: b, options: [{key: x, when: [foot]}]"), "a", "spec.options[0].when[0]", `"b" has no option "foot"`,
+		},
+		"a default that is no stage": {
+			field("a", "object: customer, type: picklist, default: foot, optionsFrom: {object: opportunity, field: stage}"), "a", "spec.default", `"foot" is not one of the options`,
+		},
 		"an option for a value of nothing": {
 			field("a", "object: customer, type: picklist, options: [{key: x, when: [us]}]"), "a", "spec.options[0].when", "needs dependsOn",
 		},
@@ -111,6 +132,25 @@ func TestFieldsThatDoNotFitOthersAreRefused(t *testing.T) {
 				t.Errorf("%s: %s", p.Path, p.Message)
 			}
 		})
+	}
+}
+
+func TestAnOptionMayGoWithStages(t *testing.T) {
+	t.Parallel()
+	const ends = "{key: won, kind: won}, {key: lost, kind: lost}]"
+	const depends = "object: opportunity, type: picklist, dependsOn: stage, options: [{key: x, when: [first, won]}]"
+	s := served(t, pipeline("sales", "stages: [{key: first}, "+ends)+field("a", depends))
+	if f := mustField(t, s, "opportunity", "a"); f.DependsOn != "stage" {
+		t.Errorf("it depends on %q", f.DependsOn)
+	}
+
+	// Who stood on the refused field is judged without it, the other pipeline goes on.
+	result := on(t, s, pipeline("sales", "stages: [{key: second, gate: {required: [b]}}, "+ends)+field("a", depends)+
+		field("b", "object: opportunity, type: picklist, dependsOn: stage, options: [{key: z, when: [third]}]"))
+	result.says(t, Ref{KindField, "b"}, crmv1.ReasonInvalid, "spec.options[0].when[0]", `has no option "third"`)
+	result.says(t, Ref{KindPipeline, "sales"}, crmv1.ReasonInvalid, "spec.stages[0].gate.required[0]", `no field "b"`)
+	if options := mustField(t, result.Schema, "opportunity", "stage").Options; options[0].Key != "first" {
+		t.Errorf("the stages are %+v", options)
 	}
 }
 
