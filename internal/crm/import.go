@@ -93,7 +93,12 @@ func Import(ctx context.Context, request ImportRequest) error {
 	}()
 	for !request.Stopping() {
 		next, more := <-read
-		if !more || next.err != nil {
+		switch {
+		case !more:
+			return fmt.Errorf("reading on: %w", ctx.Err()) // nothing else keeps the reader from telling how the file ends
+		case next.ended:
+			return nil
+		case next.err != nil:
 			return next.err
 		}
 		if err := i.importChunk(ctx, next); err != nil {
@@ -185,16 +190,19 @@ type importing struct {
 	place ImportPlace
 }
 
-// linesRead are the lines of one transaction, or what kept them from being read.
+// linesRead are the lines of one transaction, or why there are none.
 type linesRead struct {
 	lines []*csvRecord
 	// end is the place behind them.
 	end csvPlace
+	// ended says that the file has no more lines.
+	ended bool
+	// err kept them from being read.
 	err error
 }
 
-// readAhead reads the next lines while those before are written. It ends with the file,
-// with an error, or with ctx; the channel is closed then.
+// readAhead reads the next lines while those before are written. The last that it gives
+// is the end of the file or an error; ctx may end it before. The channel is closed then.
 func (i *importing) readAhead(ctx context.Context) <-chan linesRead {
 	read := make(chan linesRead)
 	reader := continueCSV(i.Open(i.place.Offset), i.Header.delimiter, i.place.csvPlace)
@@ -203,15 +211,13 @@ func (i *importing) readAhead(ctx context.Context) <-chan linesRead {
 		defer close(read)
 		for {
 			lines, err := readChunk(reader)
-			if err == nil && len(lines) == 0 {
-				return
-			}
+			next := linesRead{lines: lines, end: reader.place(), ended: err == nil && len(lines) == 0, err: err}
 			select {
-			case read <- linesRead{lines, reader.place(), err}:
+			case read <- next:
 			case <-ctx.Done():
 				return
 			}
-			if err != nil {
+			if next.ended || next.err != nil {
 				return
 			}
 		}

@@ -190,15 +190,17 @@ func guarded(f func() error) (err error) {
 }
 
 // verdict is the state in which the job ends, or empty when it is to be tried again.
-// A worker that is stopped ends no job for an error: it may come from the stopping.
+// A worker that is stopped ends no job for an error: it may come from the stopping. Nor
+// does it take one for done whose work may have stopped early with it: the next worker
+// goes on from the last step, and finds out whether anything is left.
 func (w *Worker[D]) verdict(ctx context.Context, run *Run, failed error) (crm.JobState, *crm.JobProblem) {
 	switch {
 	case failed == nil && run.cancelled:
 		return crm.JobCancelled, nil
-	case failed == nil:
-		return crm.JobDone, nil
 	case ctx.Err() != nil:
 		return "", nil
+	case failed == nil:
+		return crm.JobDone, nil
 	}
 	f, isFault := errors.AsType[*fault.Error](failed)
 	switch {

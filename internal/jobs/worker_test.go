@@ -318,6 +318,39 @@ func TestAWorkerThatIsStoppedFailsNoJob(t *testing.T) {
 	}
 }
 
+func TestAWorkerThatIsStoppedTakesNoJobForDoneAndTheNextDoesWhatIsLeft(t *testing.T) {
+	t.Parallel()
+	o := newOrganisation(t)
+	reached := make(chan struct{})
+	made := o.leave(t, query.NewJob{Kind: "count"})
+	errStopped := errors.New("stopped on the way")
+	first := o.work(t, kind("count", func(ctx context.Context, run *jobs.Run) error {
+		err := counting(func(ctx context.Context, n int) error {
+			if n < 4 {
+				return nil
+			}
+			close(reached)
+			<-ctx.Done()
+			return errStopped
+		})(ctx, run)
+		if errors.Is(err, errStopped) {
+			return nil // as work does that takes its stopping for the end
+		}
+		return err
+	}))
+	<-reached
+	first.end()
+	job, err := o.jobs().Get(t.Context(), made.ID)
+	must(t, err)
+	if job.State != crm.JobQueued || job.Done != 4 {
+		t.Errorf("it is %s at %d", job.State, job.Done)
+	}
+	o.work(t, kind("count", counting(func(context.Context, int) error { return nil })))
+	if job := o.becomes(t, made.ID, crm.JobDone); job.Done != 10 {
+		t.Errorf("it is done at %d of 10", job.Done)
+	}
+}
+
 func TestAJobThatPanicsFailsAloneAndItsStackIsInTheLog(t *testing.T) {
 	t.Parallel()
 	o := newOrganisation(t)
