@@ -504,6 +504,7 @@ func (c *chunk) gather(ctx context.Context, tx Tx) (*knowledge, error) {
 	if k.live, err = c.liveTargets(ctx, tx, k.live, wishes...); err != nil {
 		return nil, err
 	}
+	k.forgetGone(c.entries)
 	return k, c.find(ctx, tx, k, c.entries...)
 }
 
@@ -582,6 +583,7 @@ func (c *chunk) lockMany(ctx context.Context, tx Tx, k *knowledge, ids []string)
 			return err
 		}
 		id, _ := values[idField].(string)
+		k.live[targetKey(c.object.Identity, id)] = true
 		k.learn(&knownRecord{id: id, version: versionIn(c.object, statement.Columns, row), values: values})
 		return nil
 	})

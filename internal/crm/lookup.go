@@ -72,7 +72,7 @@ func (c *chunk) lookUp(ctx context.Context, tx Tx, k *knowledge) error {
 			key, id := keyValue{by, keyText(by, decoded[by])}, string(row[0])
 			found := k.named[key].with(id)
 			found.more = len(found.ids) > 1
-			k.named[key], k.live[targetKey(target.Identity, id)] = found, true
+			k.named[key] = found
 			return nil
 		})
 		if err != nil {
@@ -94,6 +94,19 @@ func (k *knowledge) settle(e *entry) (left []lookup) {
 		left = append(left, l)
 	}
 	return left
+}
+
+// forgetGone takes out of what is looked up the records that were deleted before they
+// could be locked: the entries find none then.
+func (k *knowledge) forgetGone(entries []*entry) {
+	for _, e := range entries {
+		for _, l := range e.lookups {
+			found := k.named[l.key()]
+			if len(found.ids) == 1 && !found.more && !k.live[targetKey(l.target.Identity, found.ids[0])] {
+				k.named[l.key()] = found.without(found.ids[0])
+			}
+		}
+	}
 }
 
 // refuseLookups says of lookups that they do not mean one record.

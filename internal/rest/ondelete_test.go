@@ -134,11 +134,14 @@ func (o *organisation) slowly(t *testing.T, sql string) pgx.Tx {
 // somebodyWaits waits until a transaction of the tenant waits for another.
 func (o *organisation) somebodyWaits(t *testing.T) {
 	t.Helper()
-	eventually(t, func() bool {
-		var n int
-		o.sql(t, `SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'`, &n)
-		return n > 0
-	})
+	eventually(t, func() bool { return o.waiting(t) > 0 })
+}
+
+// waiting is how many transactions of the tenant wait for another.
+func (o *organisation) waiting(t *testing.T) (n int) {
+	t.Helper()
+	o.sql(t, `SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'`, &n)
+	return n
 }
 
 func TestARecordIsDeletedByItsIDInCapitals(t *testing.T) {
