@@ -42,6 +42,10 @@ func (t *tableMaker) change(c *column, kind Kind) Change {
 }
 
 func (t *tableMaker) planColumn(c *column) {
+	if f := t.aheadOf(c); f != nil {
+		t.addAhead(c, f)
+		return
+	}
 	live, ok := t.live.Columns[c.name]
 	if !ok {
 		t.addColumn(c)

@@ -363,7 +363,7 @@ func digestOf(body string) string {
 
 // planKeeping plans the keepers, and fills the columns whose values they have not kept.
 func (m *maker) planKeeping() {
-	before := keepingOf(m.applied)
+	before := m.before
 	wanted := map[string]bool{}
 	for _, k := range m.keeping.keepers {
 		for _, trigger := range k.triggers {
@@ -387,21 +387,27 @@ func (m *maker) dropKeepers(table string, wanted map[string]bool) {
 	functions := map[string]bool{}
 	var statements []string
 	live := m.live.Tables[table].Triggers
+	var gone []string
+	if len(m.ahead) > 0 {
+		gone = m.leftovers()
+	}
 	for _, name := range slices.Sorted(maps.Keys(live)) {
 		if !keeperName.MatchString(name) || wanted[key(table, name)] {
 			continue
 		}
-		statements = append(statements, "DROP TRIGGER "+schema.QuoteIdent(name)+" ON "+inRecords(table))
+		if drop := "DROP TRIGGER IF EXISTS " + schema.QuoteIdent(name) + " ON " + inRecords(table); !slices.Contains(gone, drop) {
+			statements = append(statements, "DROP TRIGGER "+schema.QuoteIdent(name)+" ON "+inRecords(table))
+		}
 		functions[live[name].Function] = true
-	}
-	if len(statements) == 0 {
-		return
 	}
 	for _, k := range m.keeping.keepers {
 		delete(functions, k.name)
 	}
 	for _, name := range slices.Sorted(maps.Keys(functions)) {
 		statements = append(statements, "DROP FUNCTION IF EXISTS "+inRecords(name)+"()")
+	}
+	if len(statements) == 0 {
+		return
 	}
 	m.add(phaseKeepers, Change{
 		Resource: "standard", Kind: KeepValues, Lock: lockAccessExclusive,
@@ -413,7 +419,8 @@ func (m *maker) dropKeepers(table string, wanted map[string]bool) {
 // values may be wrong by now.
 func (m *maker) planKeeper(k *keeper, before *keeping, refill map[*keptField]bool) {
 	table, exists := m.live.Tables[k.object.Table]
-	if exists && k.isLive(table) || m.broken[k.object.Identity] || slices.ContainsFunc(k.fields, m.cannotCompute) {
+	ahead := m.isAhead(k)
+	if exists && k.isLive(table) && !ahead || m.broken[k.object.Identity] || slices.ContainsFunc(k.fields, m.cannotCompute) {
 		return
 	}
 	names := make([]string, 0, len(k.fields))
@@ -423,26 +430,26 @@ func (m *maker) planKeeper(k *keeper, before *keeping, refill map[*keptField]boo
 	change := Change{
 		Resource: k.fields[0].field.Source, Object: k.object.Identity, Kind: KeepValues, Lock: "SHARE ROW EXCLUSIVE", Drift: true,
 		Summary: fmt.Sprintf("keep %s of %s with the writes of %s", strings.Join(names, ", "), k.fields[0].object.Name, k.object.Name),
-		Statements: []string{
-			"CREATE OR REPLACE FUNCTION " + inRecords(k.name) + "() RETURNS trigger LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS " +
-				strings.TrimSpace(schema.QuoteLiteral(k.body)),
-		},
 	}
 	for _, trigger := range k.triggers {
 		change.Drift = change.Drift && m.had[key("part", k.object.Table, trigger.name)]
-		if exists && table.Triggers[trigger.name] != (Trigger{}) {
-			change.Lock = lockAccessExclusive
-			change.Statements = append(change.Statements, "DROP TRIGGER "+schema.QuoteIdent(trigger.name)+" ON "+k.object.QualifiedTable())
-		}
-		change.Statements = append(change.Statements, "CREATE TRIGGER "+schema.QuoteIdent(trigger.name)+" "+trigger.definition)
+	}
+	statements, phase := k.create(), phaseKeepers
+	if ahead {
+		change.Resumes, phase = true, phaseProve
 	}
 	unkept := !exists || !k.isFollowed(table, before)
 	for _, f := range k.fields {
-		if unkept && m.markOf(f) == f.mark {
-			change.Statements = append(change.Statements, f.marking(""))
+		if unkept && m.markOf(f) == f.mark && !m.ahead[f] {
+			statements = append(statements, f.marking(""))
 		}
 	}
-	if m.add(phaseKeepers, change) && unkept {
+	if ahead {
+		change.Prepare = statements
+	} else {
+		change.Statements = statements
+	}
+	if m.add(phase, change) && unkept {
 		for _, f := range k.fields {
 			refill[f] = refill[f] || change.Drift
 		}
@@ -503,7 +510,18 @@ func (m *maker) planFill(f *keptField, before *keeping, refill map[*keptField]bo
 	if _, exists := m.live.Tables[f.object.Table]; !exists {
 		return // made with the table, and marked
 	}
-	if m.cannotCompute(f) || m.markOf(f) == f.mark && !unkept {
+	if m.cannotCompute(f) || m.markOf(f) == f.mark && !unkept && !m.ahead[f] {
+		return
+	}
+	if m.ahead[f] {
+		change := Change{
+			Resource: f.field.Source, Object: f.object.Identity, Field: f.field.Identity, Kind: FillValues, Class: Careful, Lock: lockShareUpdate, Resumes: true,
+			Summary: fmt.Sprintf("compute %q for the records of %s", f.field.Name, f.object.Name),
+		}
+		if !m.isKept(f) {
+			change.Prove = []string{f.fill(), f.marking(f.mark)}
+		}
+		m.add(phaseProve, change)
 		return
 	}
 	wasRight := slices.ContainsFunc(before.fields, func(b *keptField) bool {
@@ -527,6 +545,7 @@ func (t *tableMaker) forget() {
 	if t.applied == nil {
 		return
 	}
+	t.forgetLeftovers()
 	for _, f := range t.applied.Fields {
 		_, there := t.live.Columns[f.Column]
 		if !f.Kept() || !there || slices.ContainsFunc(t.shape.columns, func(c column) bool { return c.name == f.Column }) {

@@ -29,7 +29,8 @@ func Make(applied, wanted *schema.Schema, live *Live, policy Policy) *Plan {
 	if !p.sameSchema {
 		p.Revision++
 	}
-	m := &maker{plan: p, applied: applied, wanted: wanted, live: live, policy: policy, had: knownParts(applied), keeping: keepingOf(wanted)}
+	m := &maker{plan: p, applied: applied, wanted: wanted, live: live, policy: policy, had: knownParts(applied), keeping: keepingOf(wanted), before: keepingOf(applied)}
+	m.planAhead()
 	for _, o := range wanted.Objects {
 		m.planObject(o)
 		m.planSearch(o)
@@ -69,9 +70,11 @@ type maker struct {
 	policy          Policy
 	// had are the parts that the applied schema has: what of them the live database lacks is drift.
 	had map[string]bool
-	// keeping is that of the wanted schema.
-	keeping *keeping
-	phases  [phases][]Change
+	// keeping is that of the wanted schema, before that of the applied one.
+	keeping, before *keeping
+	// ahead are the kept fields that are right for all records before the schema says them.
+	ahead  map[*keptField]bool
+	phases [phases][]Change
 	// rebuild are the objects whose view stands in the way of a change; broken are
 	// those that lack a column which is not healed.
 	rebuild, broken map[string]bool

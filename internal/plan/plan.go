@@ -110,6 +110,9 @@ type Change struct {
 	// those that follow outside of any transaction and fail when such a row is there;
 	// Undo takes back what both have made.
 	Prepare, Prove, Undo []string
+	// Resumes says that the next plan goes on where Prove was only broken off, so that
+	// Undo is for when it can never come to its end.
+	Resumes bool
 	// Check asks beforehand whether the rows bear the change; nil when they all do.
 	Check *Check
 	// Impact is the answer; nil before it was asked for.

@@ -266,7 +266,7 @@ func TestPlans(t *testing.T) {
 			wanted: form{titled, with("mail", schema.TypeEmail), edit("user", "name", func(f *schema.Field) { f.Searchable = new(false) })},
 		},
 		{
-			name: "indexed computed fields are kept from the first moment and filled after", rows: []string{"customer", "opportunity"},
+			name: "indexed computed fields are filled before the schema says it", rows: []string{"customer", "opportunity"},
 			wanted: form{inverses, with("long", schema.TypeFormula, longName), with("won", schema.TypeRollup, wonDeals)},
 		},
 		{

@@ -2,6 +2,7 @@ package provision_test
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -13,6 +14,7 @@ import (
 	"github.com/kontor-crm/kontor/internal/plan"
 	"github.com/kontor-crm/kontor/internal/provision"
 	"github.com/kontor-crm/kontor/internal/schema"
+	"github.com/kontor-crm/kontor/internal/secret"
 )
 
 // keeping adds computed fields that are kept: one of the record's own, a roll-up,
@@ -93,7 +95,7 @@ func TestKeptFieldsAreFilledForTheRecordsThatAreThere(t *testing.T) {
 	for _, change := range p.Changes {
 		if change.Kind == plan.FillValues {
 			filled++
-			if change.Class != plan.Careful || !change.Concurrent {
+			if change.Class != plan.Careful || change.Concurrent || len(change.Prove) == 0 {
 				t.Errorf("the change is %+v", change)
 			}
 		}
@@ -241,4 +243,91 @@ func TestAFillingThatWasBrokenOffGoesOn(t *testing.T) {
 		t.Errorf("%d values are wrong", n)
 	}
 	expectNothingLeft(t, schemas, conn, wanted)
+}
+
+// blockedFill begins to apply a schema with kept fields, and returns when the filling
+// waits for somebody at one of the records.
+func blockedFill(t *testing.T, schemas *provision.Schemas, conn secret.Connection, c *pgx.Conn, wanted *schema.Schema) (applied chan error, release func()) {
+	t.Helper()
+	holder := connect(t, admin(t).In(conn.Database))
+	mustExec(t, c, `CREATE OR REPLACE FUNCTION crm.hold() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN IF NEW.name = ''c7'' THEN PERFORM pg_advisory_xact_lock(7); END IF; RETURN NEW; END'`)
+	mustExec(t, c, `CREATE OR REPLACE TRIGGER hold BEFORE UPDATE ON crm.customer FOR EACH ROW EXECUTE FUNCTION crm.hold()`)
+	mustExec(t, holder, `SELECT pg_advisory_lock(7)`)
+	applied = make(chan error, 1)
+	go func() {
+		_, err := tryApply(t, schemas, conn, wanted, plan.Policy{})
+		applied <- err
+	}()
+	for waits := false; !waits; {
+		select {
+		case err := <-applied:
+			t.Fatalf("the filling did not wait: %v", err)
+		default:
+		}
+		must(t, c.QueryRow(t.Context(), `SELECT EXISTS (SELECT FROM pg_stat_activity WHERE datname = current_database() AND query LIKE 'DO %' AND wait_event_type = 'Lock')`).Scan(&waits))
+	}
+	return applied, func() { mustExec(t, holder, `SELECT pg_advisory_unlock(7)`) }
+}
+
+func TestASchemaSaysThatAFieldIsKeptOnlyWhenAllItsValuesAreRight(t *testing.T) {
+	t.Parallel()
+	servers := newServers(t, provision.Options{})
+	schemas := provision.NewSchemas(servers)
+	conn := database(t, servers, limitedAdmin(t))
+	c := connect(t, admin(t).In(conn.Database))
+	before := apply(t, schemas, conn, standard(t)).Revision
+	withRecords(t, c, 30)
+	wanted := standard(t, keeping)
+	done, release := blockedFill(t, schemas, conn, c, wanted)
+	current, _, err := schemas.Observe(t.Context(), conn)
+	must(t, err)
+	if current.Revision != before || slices.ContainsFunc(object(current, "customer").Fields, (*schema.Field).Kept) {
+		t.Errorf("revision %d says already that fields are kept", current.Revision)
+	}
+	mustExec(t, c, `WITH c AS (INSERT INTO crm.customer (id, name) VALUES (gen_random_uuid(), 'new') RETURNING id)
+INSERT INTO crm.opportunity (id, name, customer_id, amount) SELECT gen_random_uuid(), 'o', id, 5 FROM c`)
+	release()
+	must(t, <-done)
+	if n := wrong(t, c, wanted); n > 0 {
+		t.Errorf("%d values are wrong", n)
+	}
+	expectNothingLeft(t, schemas, conn, wanted)
+}
+
+func TestAFillingWhoseConnectionBreaksGoesOnOrIsTakenBack(t *testing.T) {
+	t.Parallel()
+	servers := newServers(t, provision.Options{})
+	schemas := provision.NewSchemas(servers)
+	conn := database(t, servers, limitedAdmin(t))
+	c := connect(t, admin(t).In(conn.Database))
+	apply(t, schemas, conn, standard(t))
+	withRecords(t, c, 30)
+	retyped := func(s *schema.Schema) {
+		o := object(s, "customer")
+		o.Fields[len(o.Fields)-1].Formula = &schema.Formula{Expression: `name + "!"`, Returns: schema.TypeText}
+	}
+	for _, next := range []*schema.Schema{standard(t), standard(t, keeping, retyped), standard(t, keeping)} {
+		done, release := blockedFill(t, schemas, conn, c, standard(t, keeping))
+		mustExec(t, c, `SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND query LIKE 'DO %' AND wait_event_type = 'Lock'`)
+		if err := <-done; err == nil {
+			t.Fatal("the filling came to its end")
+		}
+		release()
+		p, err := tryApply(t, schemas, conn, next, plan.Policy{})
+		must(t, err)
+		if len(p.Drift) > 0 {
+			t.Errorf("what was not finished is called drift: %+v", p.Drift)
+		}
+		if n := wrong(t, c, next); n > 0 {
+			t.Errorf("%d values are wrong", n)
+		}
+		expectNothingLeft(t, schemas, conn, next)
+		apply(t, schemas, conn, standard(t))
+		var left int
+		must(t, c.QueryRow(t.Context(), `SELECT (SELECT count(*) FROM pg_trigger WHERE tgname LIKE '%keep%') + (SELECT count(*) FROM pg_attribute WHERE attname LIKE '%.kept' AND NOT attisdropped)
+  + (SELECT count(*) FROM pg_proc WHERE proname LIKE '%keep%')`).Scan(&left))
+		if left > 0 {
+			t.Errorf("%d triggers, functions and columns are left", left)
+		}
+	}
 }

@@ -81,8 +81,9 @@ func (s *Schemas) prove(ctx context.Context, c *pgx.Conn, changes []plan.Change)
 
 // takeBack undoes what was proven for a plan that came to nothing: no schema has it, and
 // it must refuse nobody's writes. The connection and the time of the plan may be used
-// up, so it has its own. What cannot be taken back now the next plan finds.
-func (s *Schemas) takeBack(ctx context.Context, database secret.Connection, p *plan.Plan) {
+// up, so it has its own. What cannot be taken back now the next plan finds; so it does
+// with what was only broken off and may resume.
+func (s *Schemas) takeBack(ctx context.Context, database secret.Connection, p *plan.Plan, failed error) {
 	if !slices.ContainsFunc(p.Changes, func(c plan.Change) bool { return len(c.Undo) > 0 }) {
 		return
 	}
@@ -93,6 +94,9 @@ func (s *Schemas) takeBack(ctx context.Context, database secret.Connection, p *p
 			return err
 		}
 		for _, change := range p.Changes {
+			if change.Resumes && fault.KindOf(failed) == fault.Unavailable {
+				continue
+			}
 			for _, statement := range change.Undo {
 				if err := s.servers.retryLocks(ctx, func() error { return run(ctx, c, statement) }); err != nil {
 					return err
@@ -109,6 +113,26 @@ func (s *Schemas) proveOne(ctx context.Context, c *pgx.Conn, change plan.Change)
 			return translate(err, "%s", change.Summary)
 		}
 	}
+	if len(change.Prove) == 0 {
+		return nil
+	}
+	if err := waitForLocks(ctx, c, concurrentLockTimeout); err != nil {
+		return err
+	}
+	err := s.proveRows(ctx, c, change)
+	if after := waitForLocks(ctx, c, lockTimeout); err == nil {
+		err = after
+	}
+	return err
+}
+
+// waitForLocks sets how long the statements that follow wait for a lock.
+func waitForLocks(ctx context.Context, c *pgx.Conn, timeout time.Duration) error {
+	_, err := c.Exec(ctx, "SELECT set_config('lock_timeout', $1, false)", milliseconds(timeout))
+	return translate(err, "setting the time to wait for a lock")
+}
+
+func (s *Schemas) proveRows(ctx context.Context, c *pgx.Conn, change plan.Change) error {
 	for _, statement := range change.Prove {
 		err := s.servers.retryLocks(ctx, func() error { return run(ctx, c, statement) })
 		if code := sqlState(err); strings.HasPrefix(code, "23") { // a row breaks the check or the index

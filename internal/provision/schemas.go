@@ -94,7 +94,7 @@ func (s *Schemas) Apply(ctx context.Context, database secret.Connection, p *plan
 		return s.applyConcurrent(ctx, c, p.Changes[split:])
 	})
 	if err != nil && !switched {
-		s.takeBack(ctx, database, p)
+		s.takeBack(ctx, database, p, err)
 	}
 	return err
 }
