@@ -26,7 +26,8 @@ import (
 var Version = "development"
 
 // Main runs the command that args name and returns its exit code: 0 when it
-// did what was asked, 1 when it did not, 2 when it was asked wrongly.
+// did what was asked, 1 when it did not, 2 when it was asked wrongly. A command whose
+// answer is its exit code says so in its help.
 func Main(args []string, out, errOut io.Writer) int {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
@@ -35,9 +36,12 @@ func Main(args []string, out, errOut io.Writer) int {
 	root.SetOut(out)
 	root.SetErr(errOut)
 	err := root.ExecuteContext(ctx)
+	var code exitError
 	switch {
 	case err == nil:
 		return 0
+	case errors.As(err, &code):
+		return int(code)
 	case errors.Is(err, errUsage):
 		fmt.Fprintf(errOut, "%s: %s\n", root.Name(), err)
 		return 2
@@ -45,6 +49,12 @@ func Main(args []string, out, errOut io.Writer) int {
 	fmt.Fprintf(errOut, "%s: %s\n", root.Name(), err)
 	return 1
 }
+
+// exitError is the answer of a command that did what was asked: nothing is left to be
+// printed, and scripts read the code.
+type exitError int
+
+func (code exitError) Error() string { return fmt.Sprintf("exit code %d", int(code)) }
 
 // errUsage marks a command that was asked wrongly.
 var errUsage = errors.New("see --help")

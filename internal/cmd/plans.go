@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"slices"
@@ -26,17 +27,55 @@ type planner struct {
 
 func newPlan() *cobra.Command {
 	var o planner
+	ahead := previewer{planner: &o}
 	command := &cobra.Command{
-		Use:   "plan [-n NAMESPACE] [PLAN]",
-		Short: "Show what waits to be done to a tenant's database",
+		Use:   "plan [-n NAMESPACE] [PLAN] | plan -f NEW [--against OLD]",
+		Short: "Show what waits to be done to a tenant's database, or what YAML would do",
 		Long: `Plan shows a ChangePlan: what is or was done to the tenant's database, how dangerous
 it is, how many records do not bear it and which. Without a name it shows the one
 that waits, or else lists all.
 
   kubectl kontor plan -n acme
-  kubectl kontor approve -n acme PLAN`,
+  kubectl kontor approve -n acme PLAN
+
+With -f it plans for YAML that is not applied: a file, the YAML files of a folder, or
+- for the standard input. It changes nothing.
+
+  kubectl kontor plan -f new/ --against old/               # two folders, no cluster
+  kubectl kontor plan -f new/ --against old/ -o markdown   # for a pull request
+  kubectl kontor plan -f acme/ -n acme                     # against a live tenant
+
+With --against, each side describes a whole tenant, its Tenant included, and what is
+only in the old one is deleted. What only the API server checks, the bounds and rules
+of the kinds (kubectl explain), is not checked.
+
+Without --against, the resources are given to the API server as a dry run, which
+checks them and needs the rights to create and update them; what else stands in the
+namespace stays, unless --prune says that it is deleted.
+
+No records are asked either way. Every table is taken for one that has some, and
+what stands in the old folder or in the namespace for applied; a change that
+records may be in the way of says so. How many are is in the ChangePlan that the
+operator makes when the YAML is applied.
+
+Exit codes with -f: 0 nothing changes, 2 there are changes, 3 there are dangerous
+ones (what is refused and changes of a type among them), 1 it could not be planned.
+
+-o json prints tenant, class (the greatest danger), totalChanges, changes and
+retained (what was deleted and keeps its data). The changes are those of
+status.changes of a ChangePlan (kubectl explain changeplan.status.changes) with
+asksRecords and, when it is not made, refused, which says why.`,
 		Args: cobra.MaximumNArgs(1),
 		RunE: func(command *cobra.Command, args []string) error {
+			if command.Flags().Changed("filename") {
+				if len(args) > 0 {
+					return errors.New("-f plans for YAML; a PLAN is shown without it")
+				}
+				return ahead.run(command)
+			}
+			if ahead.against != "" || ahead.prune {
+				return errors.New("--against and --prune need YAML to plan for: -f")
+			}
 			client, namespace, err := o.connect()
 			if err != nil {
 				return err
@@ -45,7 +84,12 @@ that waits, or else lists all.
 		},
 	}
 	o.flags(command.Flags(), ofTenant)
-	command.Flags().StringVarP(&o.output, "output", "o", "", "json for programs; empty: for people")
+	command.Flags().StringVarP(&o.output, "output", "o", "", "json for programs, with -f also markdown for a pull request; empty: for people")
+	command.Flags().StringVarP(&ahead.file, "filename", "f", "", "plan for this YAML that is not applied: a file, a folder, or - for the standard input")
+	command.Flags().StringVar(&ahead.against, "against", "", "file or folder that says what is applied; empty: what stands in the namespace")
+	command.Flags().BoolVar(&ahead.prune, "prune", false, "plan that what stands in the namespace and not in the YAML is deleted")
+	// A script that reads 2 as "there are changes" must not read it when a flag is wrong.
+	command.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return fmt.Errorf("%w; see --help", err) })
 	return command
 }
 
