@@ -92,7 +92,11 @@ func (r *Records) bind(ctx context.Context, tx Tx, o *schema.Object, bindings ma
 	if len(bindings) == 0 {
 		return nil
 	}
-	statement, err := r.Compiler.Bind(r.access(), o, bindings, gone)
+	job := ""
+	if r.Actor.Channel == JobImport {
+		job = r.Actor.RequestID
+	}
+	statement, err := r.Compiler.Bind(r.access(), o, bindings, gone, job)
 	if err != nil {
 		return err
 	}

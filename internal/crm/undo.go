@@ -118,6 +118,9 @@ func (u *undoing) run(ctx context.Context, tx Tx, job string) (more bool, err er
 		u.place.Deleting, u.place.Before = true, ""
 		deeds, err = u.deeds(ctx, tx, job)
 	}
+	if err == nil && len(deeds) == 0 {
+		err = u.unbind(ctx, tx, query.UnbindUnchanged(job, JobImport))
+	}
 	if err != nil || len(deeds) == 0 {
 		return false, err
 	}
@@ -151,8 +154,34 @@ func (u *undoing) run(ctx context.Context, tx Tx, job string) (more bool, err er
 	} else if isRefusal(err) {
 		err = u.oneByOne(ctx, tx, deeds)
 	}
+	if err == nil {
+		err = u.unbind(ctx, tx, query.Unbind(job, u.undone(deeds)))
+	}
 	u.place.Before = deeds[len(deeds)-1].id
 	return true, err
+}
+
+// undone are the records that are as they were before the job, or gone.
+func (u *undoing) undone(deeds []*deed) []string {
+	failed := map[string]bool{}
+	for _, f := range u.failed {
+		failed[f.ID] = true
+	}
+	var ids []string
+	for _, d := range deeds {
+		if !failed[d.id] {
+			ids = append(ids, d.id)
+		}
+	}
+	return ids
+}
+
+// unbind takes external ids back; those that were there before the job stay.
+func (u *undoing) unbind(ctx context.Context, tx Tx, statement query.Statement) error {
+	if err := tx.Query(ctx, statement, func([][]byte) error { return nil }); err != nil {
+		return fmt.Errorf("taking back external ids: %w", err)
+	}
+	return nil
 }
 
 // oneByOne writes each record for itself, so that only those fail that the database refuses.

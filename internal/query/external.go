@@ -101,8 +101,9 @@ func (c *Compiler) ExternalIDs(a Access, object *schema.Object, id string) (Stat
 // Bind gives external ids to records of the object. It returns a row for each that
 // the record has now. Another record that has one keeps it, unless it is one of the
 // gone: those that are known to be deleted, for a statement that waits for another
-// writer does not see what that one has written beside.
-func (c *Compiler) Bind(a Access, object *schema.Object, bindings map[ExternalID]string, gone []string) (Statement, error) {
+// writer does not see what that one has written beside. The job that does it is noted;
+// empty is none.
+func (c *Compiler) Bind(a Access, object *schema.Object, bindings map[ExternalID]string, gone []string, job string) (Statement, error) {
 	if err := a.writing(object); err != nil {
 		return Statement{}, err
 	}
@@ -112,13 +113,33 @@ func (c *Compiler) Bind(a Access, object *schema.Object, bindings map[ExternalID
 	}
 	var args expr.Args
 	return Statement{
-		SQL: "INSERT INTO " + externalTable + " (system, object, external_id, record_id)" +
-			" SELECT u.system, " + args.Add(object.Identity) + "::text, u.external_id, u.record_id::uuid FROM unnest(" + args.Add(systems) + "::text[], " +
+		SQL: "INSERT INTO " + externalTable + " (system, object, external_id, record_id, bound_by)" +
+			" SELECT u.system, " + args.Add(object.Identity) + "::text, u.external_id, u.record_id::uuid, nullif(" + args.Add(job) + "::text, '')::uuid FROM unnest(" + args.Add(systems) + "::text[], " +
 			args.Add(names) + "::text[], " + args.Add(records) + "::text[]) AS u (system, external_id, record_id) ORDER BY u.system, u.external_id" +
-			" ON CONFLICT (system, object, external_id) DO UPDATE SET record_id = excluded.record_id WHERE x.record_id = ANY(" +
+			" ON CONFLICT (system, object, external_id) DO UPDATE SET record_id = excluded.record_id, bound_by = excluded.bound_by WHERE x.record_id = ANY(" +
 			args.Add(gone) + "::text[]::uuid[]) RETURNING x.system",
 		Args: args.Values(),
 	}, nil
+}
+
+// Unbind takes back the external ids that a job gave to some records.
+func Unbind(job string, records []string) Statement {
+	var args expr.Args
+	return Statement{
+		SQL:  "DELETE FROM " + externalTable + " WHERE x.bound_by = " + args.Add(job) + "::text::uuid AND x.record_id = ANY(" + args.Add(records) + "::text[]::uuid[])",
+		Args: args.Values(),
+	}
+}
+
+// UnbindUnchanged takes back the external ids that a job gave to records which it left
+// as they were.
+func UnbindUnchanged(job, channel string) Statement {
+	var args expr.Args
+	return Statement{
+		SQL: "DELETE FROM " + externalTable + " WHERE x.bound_by = " + args.Add(job) + "::text::uuid AND NOT EXISTS (SELECT FROM kontor.history AS h" +
+			" WHERE h.record_id = x.record_id AND h.request_id = " + args.Add(job) + "::text AND h.channel = " + schema.QuoteLiteral(channel) + ")",
+		Args: args.Values(),
+	}
 }
 
 func idOf(alias string) string { return alias + "." + schema.QuoteIdent(schema.FieldID) }

@@ -154,3 +154,29 @@ func TestAFileMayHoldExternalIDs(t *testing.T) {
 		t.Errorf("%d %s", i.status, i.problem)
 	}
 }
+
+func TestAnUndoneImportTakesItsExternalIDsBack(t *testing.T) {
+	t.Parallel()
+	o := newOrganisation(t)
+	u := o.signedIn(t)
+	for code, external := range map[string]op{"own": sap("own"), "same": nil, "changed": nil} {
+		operation := op{"op": "create", "fields": op{"name": "Old", "code": code}}
+		if external != nil {
+			operation["external"] = external
+		}
+		u.batch("product", operation)
+	}
+	mapping := mappingOf("product", "code", fields{{"field": "name", "column": "name"}, {"field": "code", "column": "code"}})
+	mapping["external"] = map[string]any{"system": "sap-erp", "column": "id"}
+	i := u.imports("product", mapping, "id,name,code\nown,New,own\ns,Old,same\nc,New,changed\nm,Made,made\nt,Made,touched\n")
+	i.is(t, crm.Report{Created: 2, Updated: 2, Unchanged: 1})
+	touched := u.get("/api/v1/records/product/external/sap-erp/t").is(http.StatusOK).text("id")
+	u.send("PATCH", "/api/v1/records/product/"+touched, map[string]any{"name": "Kept"}).is(http.StatusOK)
+	u.follows(u.send("POST", "/api/v1/jobs/"+i.id+"/undo", nil).is(http.StatusAccepted).text("id"))
+	// What was there before the import stays, and what somebody has changed since keeps all that it has.
+	var left string
+	o.sql(t, `SELECT string_agg(external_id, ' ' ORDER BY external_id) FROM kontor.external_id`, &left)
+	if left != "own t" {
+		t.Errorf("the external ids %q are left", left)
+	}
+}
