@@ -406,7 +406,11 @@ func (d *decision) appliedFinding(ref compile.Ref, applied bool) reconcile.Findi
 	if !applied {
 		return reconcile.Finding{Reason: crmv1.ReasonPending, Message: "it waits for the tenant's next schema step"}
 	}
-	return reconcile.Finding{True: true, Reason: crmv1.ReasonApplied, Message: "it is in the applied schema"}
+	message := "it is in the applied schema"
+	if len(verdict.Removed) > 0 {
+		message += "; taken out, and retired while records may have them: " + strings.Join(listed(verdict.Removed), ", ")
+	}
+	return reconcile.Finding{True: true, Reason: crmv1.ReasonApplied, Message: message}
 }
 
 func problemText(problems []compile.Problem) string {

@@ -90,6 +90,10 @@ type Verdict struct {
 	// Former are the former names that its expressions say, and for what: `"tier" for
 	// customer.level`.
 	Former []string
+	// Removed are the options and stages that were taken out of the resource and are
+	// kept, retired, for the records that have them, sorted: "gold", and "tier.gold" for
+	// one of the inline field tier.
+	Removed []string
 }
 
 // Result is what became of an Input.
@@ -249,7 +253,7 @@ func (c *compiler) compile() (*schema.Schema, error) {
 		return nil, err
 	}
 	s.Pipelines = c.settlePipelines(s)
-	takeStages(s)
+	c.takeStages(s)
 	settleRotting(s)
 	c.settleReferences(s)
 	if _, err := schema.Build(s); err != nil {
@@ -274,7 +278,7 @@ func (c *compiler) verdicts(s *schema.Schema) map[Ref]Verdict {
 	verdicts := map[Ref]Verdict{}
 	add := func(r *resource, goesOn bool) {
 		if r.given {
-			verdicts[r.ref] = Verdict{Problems: r.problems, Reason: r.reason, Kept: r.refused && goesOn}
+			verdicts[r.ref] = Verdict{Problems: r.problems, Reason: r.reason, Kept: r.refused && goesOn, Removed: removed(s, r.ref)}
 		}
 	}
 	if c.tenant != nil {

@@ -62,6 +62,9 @@ func checkAgainstApplied(u *unit[placedField], applied appliedIndex) []Problem {
 	if problem := computedProblem("spec", u.wanted.field, u.applied.field); problem != nil {
 		return []Problem{*problem}
 	}
+	if problem := tooManyOptions("spec", u.wanted.field, u.applied.field); problem != nil {
+		return []Problem{*problem}
+	}
 	return nil
 }
 

@@ -189,6 +189,9 @@ func checkInlineAgainstApplied(u *unit[schema.Object], applied appliedIndex) []P
 			if problem := computedProblem(at, f, before); problem != nil {
 				problems = append(problems, *problem)
 			}
+			if problem := tooManyOptions(at, f, before); problem != nil {
+				problems = append(problems, *problem)
+			}
 		}
 	}
 	return problems

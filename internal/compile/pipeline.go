@@ -68,6 +68,9 @@ func (c *compiler) settlePipelines(s *schema.Schema) []*schema.Pipeline {
 		}
 		take(p)
 	}
+	for _, p := range pipelines {
+		p.Stages = withRemovedStages(p.Stages, c.appliedStages(p)) // one that is applied has them all
+	}
 	slices.SortFunc(pipelines, func(a, b *schema.Pipeline) int {
 		return cmp.Or(cmp.Compare(a.Object, b.Object), cmp.Compare(a.Identity, b.Identity))
 	})
@@ -110,6 +113,7 @@ func (c *compiler) readPipeline(u *unit[schema.Pipeline], given *crmv1.Pipeline,
 	} else {
 		p.Object = object.Identity
 		problems = append(problems, placePipeline(s, p, &given.Spec, object)...)
+		problems = append(problems, c.tooManyStages(p)...)
 	}
 	problems = append(checkNames(given.Name, "anything", schema.CheckObjectName), problems...)
 	if u.applied != nil && ok && u.applied.Object != p.Object {
@@ -322,8 +326,10 @@ func (c *compiler) standardPipeline(document *crmv1.Pipeline) *schema.Pipeline {
 }
 
 // takeStages makes the stages of each pipeline the options of its field. A new record starts in the first open one.
-func takeStages(s *schema.Schema) {
+func (c *compiler) takeStages(s *schema.Schema) {
+	staged := map[string]bool{}
 	for _, p := range s.Pipelines {
+		staged[slot(p)] = true
 		o, _ := s.ObjectByIdentity(p.Object)
 		f, _ := o.FieldByIdentity(p.Field)
 		f.Options, f.Default = nil, nil
@@ -333,5 +339,7 @@ func takeStages(s *schema.Schema) {
 				f.Default = new(stage.Key)
 			}
 		}
+		f.Options = withRemoved(f.Options, c.appliedOptions(p.Object, f))
 	}
+	c.keepFormerStages(s, staged)
 }

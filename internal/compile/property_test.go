@@ -165,6 +165,9 @@ func checkNothingLost(t *testing.T, at string, before, after *schema.Schema) {
 			if !ok || g.Column != f.Column || g.Source != f.Source {
 				t.Fatalf("%s: the field %s.%s became %+v", at, o.Identity, f.Identity, g)
 			}
+			if hasOptions(f) && hasOptions(g) && len(withRemoved(g.Options, f.Options)) > len(g.Options) {
+				t.Fatalf("%s: the field %s.%s lost an option: %+v", at, o.Identity, f.Identity, g)
+			}
 		}
 	}
 }
@@ -211,7 +214,7 @@ func checkDefinitions(t *testing.T, at string, s *schema.Schema) {
 		identities[p.Identity] = true
 		o, _ := s.ObjectByIdentity(p.Object)
 		f, _ := o.FieldByIdentity(p.Field)
-		if slots[slot(p)] || f.Type != schema.TypePicklist || len(f.Options) != len(p.Stages) {
+		if slots[slot(p)] || f.Type != schema.TypePicklist || len(f.Choices()) != len(p.Choices()) {
 			t.Fatalf("%s: the pipeline %+v stands on %+v", at, p, f)
 		}
 		slots[slot(p)] = true

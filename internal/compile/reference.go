@@ -132,7 +132,12 @@ func sharedOptions(s *schema.Schema, f *schema.Field, at string) []Problem {
 		return []Problem{{Path: at + ".field", Message: fmt.Sprintf("%q has its options from another field itself; take them from there", other.Name)}}
 	}
 	f.OptionsFrom = &schema.FieldRef{Object: o.Identity, Field: other.Identity}
-	f.Options = slices.Clone(other.Options)
+	f.Options = withRemoved(other.Options, f.Options)
+	if len(f.Options) > schema.MaxAllOptions {
+		return []Problem{{Path: at, Message: fmt.Sprintf(
+			"with the options that the field had before and that are kept for the records that have them, there would be %d, and at most %d can be",
+			len(f.Options), schema.MaxAllOptions)}}
+	}
 	return nil
 }
 

@@ -29,11 +29,11 @@ func TestABorrowerThatIsHeldKeepsItsOptions(t *testing.T) {
 	in.Applied = served(t, documents)
 	in.Held = map[Ref]string{{KindField, "branch"}: "it may not lose options"}
 	s := Compile(in).Schema
-	if got := mustField(t, s, "lead", "branch").Options; len(got) != 2 {
+	if got := mustField(t, s, "lead", "branch").Choices(); len(got) != 2 {
 		t.Errorf("the held field has %+v", got)
 	}
-	if got := mustField(t, s, "customer", "trade").Options; len(got) != 1 {
-		t.Errorf("its lender has %+v", got)
+	if got := mustField(t, s, "customer", "trade").Choices(); len(got) != 1 {
+		t.Errorf("of its lender can be chosen %v", got)
 	}
 }
 

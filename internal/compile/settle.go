@@ -190,6 +190,7 @@ func (c *compiler) drafts() []*draft {
 		}
 	}
 	c.remember(drafts)
+	c.keepOptions(drafts)
 	return drafts
 }
 

@@ -4,6 +4,8 @@ import (
 	"encoding/json"
 	"fmt"
 	"slices"
+	"strconv"
+	"strings"
 
 	"github.com/kontor-crm/kontor/internal/schema"
 )
@@ -47,6 +49,8 @@ func (m *maker) planMeaning() {
 				if forgotten.Former = f.Former; same(&forgotten, f) {
 					summary = fmt.Sprintf("forget former names of field %q of %s", f.Name, o.Name)
 				}
+			case len(retired(old, f)) > 0:
+				summary += ": retire the options " + strings.Join(retired(old, f), ", ")
 			}
 			m.tell(f.Source, o.Identity, f.Identity, summary)
 		}
@@ -56,6 +60,17 @@ func (m *maker) planMeaning() {
 	if m.applied.Organisation != m.wanted.Organisation {
 		m.tell("Tenant "+m.wanted.Organisation.Name, "", "", "change the organisation's settings")
 	}
+}
+
+// retired are the options of a field, quoted, that could be chosen before and cannot be now.
+func retired(before, now *schema.Field) []string {
+	var keys []string
+	for _, option := range now.Options {
+		if option.Retired != "" && slices.Contains(before.Choices(), option.Key) {
+			keys = append(keys, strconv.Quote(option.Key))
+		}
+	}
+	return keys
 }
 
 func (m *maker) tell(resource, object, field, summary string) {

@@ -70,6 +70,11 @@ func fieldOf(s *schema.Schema, object, identity string) *schema.Field {
 	return o.Fields[slices.IndexFunc(o.Fields, func(f *schema.Field) bool { return f.Identity == identity })]
 }
 
+// options gives a field its options.
+func options(all ...schema.Option) func(*schema.Field) {
+	return func(f *schema.Field) { f.Options = all }
+}
+
 // with adds a custom field to customer.
 func with(identity string, kind schema.TypeName, edits ...func(*schema.Field)) func(*schema.Schema) {
 	return func(s *schema.Schema) {
@@ -160,6 +165,17 @@ func TestPlans(t *testing.T) {
 					s.Pipelines[0].Label = schema.Label{"en": "Sales"}
 					s.Organisation.TimeZone = "Asia/Shanghai"
 				},
+			},
+		},
+		{
+			name: "options are retired without asking the rows", rows: []string{"customer", "opportunity"},
+			applied: form{with("tier", schema.TypePicklist, options(schema.Option{Key: "iron"}, schema.Option{Key: "gold"}))},
+			wanted: form{
+				with("tier", schema.TypePicklist, options(schema.Option{Key: "iron"}, schema.Option{Key: "gold", Retired: schema.RetiredByRemoval})),
+				edit("opportunity", "stage", func(f *schema.Field) {
+					f.Options = slices.Clone(f.Options)
+					f.Options[0].Retired = schema.RetiredByDeclaration
+				}),
 			},
 		},
 		{

@@ -40,7 +40,8 @@ const goldAndParked, chosen = ", {key: gold, label: {en: Gold}}", ", {key: parke
 func TestF82AnOptionThatIsRetiredStaysInTheRecordsAndIsNotChosen(t *testing.T) {
 	t.Parallel()
 	for how, places := range map[string][]any{
-		"declared": {", {key: gold, label: {en: Gold}, retired: true}", ", {key: parked, label: {en: Parked}, probability: 30, retired: true}"},
+		"declared":  {", {key: gold, label: {en: Gold}, retired: true}", ", {key: parked, label: {en: Parked}, probability: 30, retired: true}"},
+		"taken out": {"", ""},
 	} {
 		t.Run(how, func(t *testing.T) {
 			t.Parallel()
