@@ -36,6 +36,11 @@ func (c Context) zone() *time.Location {
 // now is the context's moment as PostgreSQL keeps it.
 func (c Context) now() time.Time { return c.Now.UTC().Truncate(time.Microsecond) }
 
+// Arguments are the values that now(), today() and user() add to the arguments of SQL.
+func (c Context) Arguments() (now, today, user any) {
+	return written(schema.KindTime, c.now()), written(schema.KindDate, c.dayOf(c.now())), c.User
+}
+
 // dayOf is the day of a moment in the context's time zone.
 func (c Context) dayOf(moment time.Time) time.Time {
 	year, month, day := moment.In(c.zone()).Date()

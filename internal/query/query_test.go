@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"reflect"
 	"slices"
 	"strings"
 	"testing"
@@ -265,5 +266,47 @@ func TestWhatIsCompiledOnceIsEachRequestsOwn(t *testing.T) {
 	}
 	if _, err := c.Get(query.Access{}, deal, one, nil); !fault.Is(err, fault.Forbidden) {
 		t.Errorf("who may see nothing is given %v", err)
+	}
+}
+
+func TestWhatIsCompiledOnceHasEachAskerAndMoment(t *testing.T) {
+	t.Parallel()
+	s := crm(t)
+	deal, _ := s.Object("deal")
+	for name, expression := range map[string]string{
+		"late": "called_at < now() && close_date < today()", "mine": "created_by == user()", "old": "now() - called_at > duration('24h')",
+	} {
+		deal.Fields = append(deal.Fields, &schema.Field{
+			Identity: name, Name: name, Type: schema.TypeFormula, Source: "standard",
+			Formula: &schema.Formula{Expression: expression, Returns: schema.TypeBoolean},
+		})
+	}
+	s, err := schema.Build(s)
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := query.New(s, sealer(t), "acme/acme")
+	deal = object(t, c, "deal")
+	const one, two = "01900000-0000-7000-8000-000000000001", "01900000-0000-7000-8000-000000000002"
+	moment := time.Date(2026, 3, 29, 23, 30, 0, 0, time.UTC)
+	asked := []struct {
+		access query.Access
+		id     string
+	}{
+		{query.Everything().Asking(one, moment), one},
+		{query.Everything().Asking(two, moment.AddDate(0, 0, 1)), one},
+		{query.Everything(), two},
+		{query.Everything().Asking(two, moment.Add(time.Hour)), two},
+		{query.Everything().Asking("", moment), two},
+	}
+	for i, a := range asked {
+		// A compiler that was asked nothing yet compiles it for this asker.
+		fresh := must(query.New(s, sealer(t), "acme/acme").Get(a.access, deal, a.id, nil))
+		if i == 0 && len(fresh.Args) < 5 { // now() twice, today(), user(), a duration or the id
+			t.Fatalf("the arguments are %v", fresh.Args)
+		}
+		if kept := must(c.Get(a.access, deal, a.id, nil)); kept.SQL != fresh.SQL || !reflect.DeepEqual(kept.Args, fresh.Args) {
+			t.Errorf("asker %d gets the arguments %v, want %v", i, kept.Args, fresh.Args)
+		}
 	}
 }

@@ -64,33 +64,79 @@ func (c *Compiler) GetMany(a Access, object *schema.Object, ids, fields []string
 	}, nil
 }
 
+// whole is the statement of getWhole for an object. The last of its arguments is the id.
+type whole struct {
+	Statement
+	// now, today and user are the arguments that are who asks and when.
+	now, today, user []int
+}
+
 // getWhole is Get with all fields for who may see everything: what is asked for most
-// is compiled once for each object, unless who asks and when is part of it.
+// is compiled once for each object. Who asks and when are other arguments each time.
 func (c *Compiler) getWhole(a Access, object *schema.Object, id string) (Statement, error) {
-	kept, ok := c.wholes.Load(object)
-	if !ok {
-		fresh, err := c.get(a, object, id, nil)
-		if err != nil {
-			return Statement{}, err
-		}
-		other, err := c.get(a.Asking(uuid.NewString(), a.at.AddDate(1, 1, 1)), object, id, nil)
-		if err != nil {
-			return Statement{}, err
-		}
-		if reflect.DeepEqual(fresh, other) {
-			c.wholes.Store(object, fresh)
-		} else {
-			c.wholes.Store(object, nil)
-		}
-		return fresh, nil
-	}
-	whole, ok := kept.(Statement)
-	if !ok {
+	if a.user == "" || a.at.IsZero() { // then they are no arguments
 		return c.get(a, object, id, nil)
 	}
-	whole.Args = slices.Clone(whole.Args)
-	whole.Args[len(whole.Args)-1] = id
-	return whole, nil
+	kept, ok := c.wholes.Load(object)
+	if !ok {
+		fresh, err := c.compileWhole(a, object, id)
+		if err != nil {
+			return Statement{}, err
+		}
+		c.wholes.Store(object, fresh)
+		kept = fresh
+	}
+	w, _ := kept.(*whole)
+	if w == nil {
+		return c.get(a, object, id, nil)
+	}
+	statement := w.Statement
+	statement.Args = slices.Clone(w.Args)
+	now, today, user := c.Context(a).Arguments()
+	set := func(places []int, value any) {
+		for _, i := range places {
+			statement.Args[i] = value
+		}
+	}
+	set(w.now, now)
+	set(w.today, today)
+	set(w.user, user)
+	statement.Args[len(statement.Args)-1] = id
+	return statement, nil
+}
+
+// compileWhole compiles the statement for two askers at two moments: what differs is
+// who asks and when. It is nil when something else does.
+func (c *Compiler) compileWhole(a Access, object *schema.Object, id string) (*whole, error) {
+	b := a.Asking(uuid.NewString(), a.at.AddDate(1, 1, 1))
+	first, err := c.get(a, object, id, nil)
+	if err != nil {
+		return nil, err
+	}
+	second, err := c.get(b, object, id, nil)
+	if err != nil {
+		return nil, err
+	}
+	if first.SQL != second.SQL || len(first.Args) != len(second.Args) {
+		return nil, nil //nolint:nilnil // there is none
+	}
+	w := &whole{Statement: first}
+	now, today, user := c.Context(a).Arguments()
+	later, thatDay, other := c.Context(b).Arguments()
+	for i := range first.Args {
+		switch one, two := first.Args[i], second.Args[i]; {
+		case reflect.DeepEqual(one, two):
+		case one == now && two == later:
+			w.now = append(w.now, i)
+		case one == today && two == thatDay:
+			w.today = append(w.today, i)
+		case one == user && two == other:
+			w.user = append(w.user, i)
+		default:
+			return nil, nil //nolint:nilnil // there is none
+		}
+	}
+	return w, nil
 }
 
 // Lock is one live record with all its fields, locked against other writers
