@@ -239,10 +239,16 @@ func TestACursorFitsOnlyTheListThatGaveIt(t *testing.T) {
 		t.Error("the cursor is bound to the limit or the fields")
 	}
 	foreign := map[string]func(r *query.ListRequest){
-		"another filter":    func(r *query.ListRequest) { r.Filter = `name != "x"` },
-		"another order":     func(r *query.ListRequest) { r.Sort = []string{"-name"} },
-		"another object":    func(r *query.ListRequest) { r.Object, r.Filter = "user", `name == "x"` },
-		"a changed cursor":  func(r *query.ListRequest) { r.After = "A" + r.After[1:] },
+		"another filter": func(r *query.ListRequest) { r.Filter = `name != "x"` },
+		"another order":  func(r *query.ListRequest) { r.Sort = []string{"-name"} },
+		"another object": func(r *query.ListRequest) { r.Object, r.Filter = "user", `name == "x"` },
+		"a changed cursor": func(r *query.ListRequest) {
+			first := "A"
+			if r.After[:1] == first {
+				first = "B"
+			}
+			r.After = first + r.After[1:]
+		},
 		"garbage":           func(r *query.ListRequest) { r.After = "../../etc" },
 		"a shortened one":   func(r *query.ListRequest) { r.After = r.After[:20] },
 		"a very long one":   func(r *query.ListRequest) { r.After = strings.Repeat("A", 1<<20) },
