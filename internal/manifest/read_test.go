@@ -39,15 +39,15 @@ items:
 
 func TestAnErrorNamesTheLineOfTheFile(t *testing.T) {
 	t.Parallel()
-	for text, line := range map[string]string{
-		"kind: A\n---\nkind: B\nmetadata: {name: b\nspec: {}\n": "line 4: ",
-		"kind: A\n---\n# said\nkind: B\nspec: a: b\n":           "line 5: ",
-		"kind: A\nkind: B\n":                                    "line 2: ",
-		"kind: A\n---\n\njust text\n":                           "line 4: ",
-		"kind: A\n---\n- kind: A\n":                             "line 3: ",
+	for _, broken := range []struct{ text, line string }{
+		{"kind: A\n---\nkind: B\nmetadata: {name: b\nspec: {}\n", "line 4: "},
+		{"kind: A\n---\n# said\nkind: B\nspec: a: b\n", "line 5: "},
+		{"kind: A\nkind: B\n", "line 2: "},
+		{"kind: A\n---\n\njust text\n", "line 4: "},
+		{"kind: A\n---\n- kind: A\n", "line 3: "},
 	} {
-		if _, err := manifest.Read([]byte(text)); err == nil || !strings.HasPrefix(err.Error(), line) {
-			t.Errorf("%q is refused with %v, and not with %s", text, err, line)
+		if _, err := manifest.Read([]byte(broken.text)); err == nil || !strings.HasPrefix(err.Error(), broken.line) {
+			t.Errorf("%q is refused with %v, and not with %s", broken.text, err, broken.line)
 		}
 	}
 }
