@@ -63,7 +63,7 @@ func (r *run) schema(ctx context.Context) (reconcile.Result, error) {
 		r.tenant.Status.Schema.Revision, r.tenant.Status.Schema.Digest = r.applied.Revision, r.applied.Digest()
 	}
 	result := decided.result()
-	if len(decided.waiting) > 0 && decided.proposed == "" {
+	if len(decided.waiting) > 0 && decided.proposed == "" && len(decided.stuck) == 0 {
 		result.After = r.Pace.Soon // what waits is planned on top of what was applied now
 	}
 	return result, nil
