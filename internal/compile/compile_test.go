@@ -238,6 +238,10 @@ func TestBadResourcesAreRefusedWithPathAndReason(t *testing.T) {
 			pipeline("tiers", "object: customer, field: address.city_tier, "+stages),
 			refused{Ref{KindPipeline, "tiers"}, crmv1.ReasonInvalid, "spec.field", `"address.city_tier" is a part; the stage of a pipeline is held by a picklist of its own`},
 		},
+		"a pipeline on options of another field": {
+			field("way", "object: customer, type: picklist, optionsFrom: {object: opportunity, field: stage}") + pipeline("ways", "object: customer, field: way, "+stages),
+			refused{Ref{KindPipeline, "ways"}, crmv1.ReasonInvalid, "spec.field", `"way" has its options from another field; the stage of a pipeline is held by a picklist of its own`},
+		},
 		"two objects that claim one API name": {
 			object("fleet", "name: car") + object("wagon", "name: car"),
 			refused{Ref{KindObject, "wagon"}, crmv1.ReasonNameConflict, "spec.name", `"car" is the name of CustomObject fleet already; choose another name`},

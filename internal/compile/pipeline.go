@@ -218,6 +218,8 @@ func placePipeline(s *schema.Schema, p *schema.Pipeline, spec *crmv1.PipelineSpe
 		problems = append(problems, Problem{Path: "spec.field", Message: fmt.Sprintf("%q is a part; the stage of a pipeline is held by a picklist of its own", name)})
 	case f.Type != schema.TypePicklist:
 		problems = append(problems, Problem{Path: "spec.field", Message: fmt.Sprintf("%q is of the type %s; the stage of a pipeline is held by a picklist", name, f.Type)})
+	case f.OptionsFrom != nil: // it cannot have the stages as its options too
+		problems = append(problems, Problem{Path: "spec.field", Message: fmt.Sprintf("%q has its options from another field; the stage of a pipeline is held by a picklist of its own", name)})
 	default:
 		p.Field = f.Identity
 	}
