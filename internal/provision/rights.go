@@ -32,10 +32,10 @@ func rights(database string) []string {
 		"ALTER DEFAULT PRIVILEGES FOR ROLE " + owner + " IN SCHEMA " + crm + " GRANT USAGE ON SEQUENCES TO " + app,
 
 		// The history is written and read, and never changed.
-		"GRANT SELECT ON " + platform("applied_schema") + " TO " + app,
+		"GRANT SELECT ON " + platform("applied_schema", "resource") + " TO " + app,
 		"GRANT SELECT, INSERT ON " + platform("history") + " TO " + app,
 		"GRANT SELECT, INSERT, UPDATE ON " + platform("credential") + " TO " + app,
-		"GRANT SELECT, INSERT, UPDATE, DELETE ON " + platform("session", "outbox", "lease", schema.SearchStateTable, "job", "file", "file_chunk", "external_id") + " TO " + app,
+		"GRANT SELECT, INSERT, UPDATE, DELETE ON " + platform("session", "outbox", "lease", schema.SearchStateTable, "job", "file", "file_chunk", "external_id", "preference", "saved_view") + " TO " + app,
 
 		"GRANT USAGE ON SCHEMA " + reporting + " TO " + bi,
 		"GRANT SELECT ON ALL TABLES IN SCHEMA " + reporting + " TO " + bi,

@@ -1,6 +1,7 @@
 package rest_test
 
 import (
+	"encoding/json"
 	"fmt"
 	"net/http"
 	"net/url"
@@ -112,6 +113,12 @@ func (w *badWorld) calls() []good {
 			"email": wrongTexts, "password": wrongTexts, "otp": {"1"},
 		}},
 		{route: "POST /api/v1/logout", path: "/api/v1/logout", open: true, status: 204},
+		{route: "GET /api/v1/me", path: "/api/v1/me", status: 200, wrong: map[string][]any{"colour": {"red"}}},
+		{route: "PATCH /api/v1/me", path: "/api/v1/me", status: 200, body: map[string]any{"theme": "dark"}, wrong: map[string][]any{
+			"theme": {"pink", 7, []any{}, injected}, "language": {"", 7, "x y", strings.Repeat("a-", 100), injected}, "timeZone": {"", "Mars", "Local", "../../etc/passwd", 7, injected},
+			"page":   {7, "x", []any{}, map[string]any{"": 1}, map[string]any{strings.Repeat("k", 101): 1}, map[string]any{"a\x00": 1}, map[string]any{"a": strings.Repeat("x", 70_000)}},
+			"page.a": {map[string]any{"a": "\x00"}, map[string]any{"a": json.Number("1e999999999")}}, "colour": {1},
+		}},
 		{route: "GET /api/v1/schema", path: "/api/v1/schema", status: 200},
 		{route: "GET /api/v1/openapi.json", path: "/api/v1/openapi.json", status: 200},
 		{route: "GET /api/v1/search", path: "/api/v1/search?q=There", status: 200, wrong: map[string][]any{
@@ -189,7 +196,7 @@ func (g good) bads() []bad {
 				continue
 			}
 			add(what, 0, func(b *bad) { // malformed or refused: which of them the call decides
-				field, _, _ := strings.Cut(name, "[")
+				field := name[:strings.IndexAny(name+"[", "[.")]
 				body := map[string]any{field: value}
 				for other, given := range g.body {
 					if other != field {
@@ -324,7 +331,7 @@ func (w *badWorld) state(t *testing.T) string {
 	t.Helper()
 	var state string
 	w.u.o.sql(t, `SELECT concat_ws(' ', (SELECT count(*) FROM kontor.history), (SELECT count(*) FROM kontor.outbox), (SELECT count(*) FROM kontor.job),
-		(SELECT count(*) FROM kontor.file), (SELECT sum(version) FROM crm.customer), (SELECT sum(version) FROM crm.opportunity), (SELECT count(*) FROM crm.product))`, &state)
+		(SELECT count(*) FROM kontor.file), (SELECT count(*) FROM kontor.saved_view), (SELECT max(settings::text) FROM kontor.preference), (SELECT sum(version) FROM crm.customer), (SELECT sum(version) FROM crm.opportunity), (SELECT count(*) FROM crm.product))`, &state)
 	return state
 }
 

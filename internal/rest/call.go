@@ -115,6 +115,7 @@ func (d desk) serve(next answering) http.Handler {
 		defer done()
 		noted := notesOf(r.Context())
 		noted.tenant = tenant.Key
+		sayRevision(w.Header(), tenant)
 		c := &call{Request: r, id: noted.id, tenant: tenant, options: d.options, body: newBody(w, r)}
 		a, err := next(r.Context(), w, c)
 		if err != nil {
@@ -122,9 +123,16 @@ func (d desk) serve(next answering) http.Handler {
 			return
 		}
 		if a != nil {
+			sayRevision(w.Header(), tenant) // it may have moved while the request ran
 			a.write(w)
 		}
 	})
+}
+
+// sayRevision says with which revision of the schema the tenant is served now, so that
+// who holds a description of an older one hears of it with any answer.
+func sayRevision(header http.Header, tenant *tenancy.Tenant[Database]) {
+	header.Set("Kontor-Revision", strconv.FormatInt(tenant.Model().Schema.Revision, 10))
 }
 
 // run runs a handler, once more when the schema has moved.

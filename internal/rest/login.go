@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/kontor-crm/kontor/internal/auth"
+	"github.com/kontor-crm/kontor/internal/schema"
 	"github.com/kontor-crm/kontor/internal/tenancy"
 )
 
@@ -27,6 +28,10 @@ type userAnswer struct {
 	Administrator bool   `json:"administrator"`
 }
 
+func describeUser(p schema.Principal) userAnswer {
+	return userAnswer{ID: p.UserID, Name: p.Name, Email: p.Email, Administrator: p.Administrator}
+}
+
 // login makes a session: a cookie for browsers, a token for programs.
 func login(gate *auth.Gate) handler {
 	return func(ctx context.Context, c *call, _ *tenancy.Model) (*answer, error) {
@@ -40,11 +45,7 @@ func login(gate *auth.Gate) handler {
 		if err != nil {
 			return nil, err
 		}
-		p := session.Principal
-		encoded, err := json.Marshal(loginAnswer{
-			Token: session.Token, Expires: session.Expires.UTC(),
-			User: userAnswer{ID: p.UserID, Name: p.Name, Email: p.Email, Administrator: p.Administrator},
-		})
+		encoded, err := json.Marshal(loginAnswer{Token: session.Token, Expires: session.Expires.UTC(), User: describeUser(session.Principal)})
 		if err != nil {
 			return nil, err
 		}

@@ -133,6 +133,7 @@ func describeAPI(s *schema.Schema) *apiDocument {
 		d.Info.Title = s.Organisation.Name
 	}
 	describeSessions(d)
+	describeMe(d)
 	describeSearch(d)
 	describeJobs(d)
 	describeFiles(d)
@@ -169,9 +170,7 @@ func commonComponents() apiComponents {
 
 func describeSessions(d *apiDocument) {
 	nobody := []map[string][]string{}
-	user := closed(map[string]*apiSchema{
-		"id": {Type: "string", Format: "uuid"}, "name": text(), "email": text(), "administrator": {Type: "boolean"},
-	})
+	user := describePerson()
 	d.Paths["/api/v1/login"] = apiPath{"post": {
 		ID: "login", Summary: "Sign in", Security: &nobody,
 		RequestBody: &apiBody{Required: true, Content: jsonOf(closed(map[string]*apiSchema{"email": text(), "password": text()}, "email", "password"))},

@@ -270,6 +270,19 @@ func (o *organisation) signedIn(t *testing.T) *user {
 	return u
 }
 
+// join is another user of the tenant, with a record, a credential and a session of their own.
+func (o *organisation) join(t *testing.T, name string, administrator bool) *user {
+	t.Helper()
+	email := strings.ToLower(name) + "@acme.example"
+	id := o.signedIn(t).create("user", map[string]any{"name": name, "email": email})
+	hash, err := adminHash()
+	must(t, err)
+	o.sql(t, fmt.Sprintf(`INSERT INTO kontor.credential (user_id, email, password_hash, administrator) VALUES ('%s', '%s', '%s', %t)`, id, email, hash, administrator))
+	u := &user{t: t, o: o}
+	u.token = u.send("POST", "/api/v1/login", map[string]any{"email": email, "password": adminPassword}).is(http.StatusOK).text("token")
+	return u
+}
+
 func newUser(t *testing.T, o *organisation) *user {
 	t.Helper()
 	return &user{t: t, o: o}

@@ -5,13 +5,14 @@ import "net/http"
 // routes is the table of contents of the API.
 func routes(o Options) *http.ServeMux {
 	d := desk{o}
-	documents := newDocuments()
 	mux := http.NewServeMux()
 
 	mux.Handle("POST /api/v1/login", d.anybody(login(o.Gate)))
 	mux.Handle("POST /api/v1/logout", d.anybody(logout(o.Gate)))
-	mux.Handle("GET /api/v1/schema", d.reading(readSchema))
-	mux.Handle("GET /api/v1/openapi.json", d.reading(readOpenAPI(documents)))
+	mux.Handle("GET /api/v1/me", d.reading(readMe))
+	mux.Handle("PATCH /api/v1/me", d.reading(patchMe))
+	mux.Handle("GET /api/v1/schema", d.reading(readSchema(newDescriptions())))
+	mux.Handle("GET /api/v1/openapi.json", d.reading(readOpenAPI(newDescriptions())))
 	mux.Handle("GET /api/v1/search", d.reading(searchRecords))
 
 	mux.Handle("GET /api/v1/records/{object}", d.reading(listRecords))

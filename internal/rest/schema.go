@@ -6,6 +6,8 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"net/http"
+	"slices"
+	"strings"
 	"time"
 
 	"golang.org/x/text/language"
@@ -14,12 +16,17 @@ import (
 	"github.com/kontor-crm/kontor/internal/tenancy"
 )
 
-type schemaAnswer struct {
-	Revision     int64               `json:"revision"`
-	Organisation organisationAnswer  `json:"organisation"`
-	User         userAnswer          `json:"user"`
-	Objects      []objectDescription `json:"objects"`
-	Pipelines    []pipelineAnswer    `json:"pipelines"`
+// schemaHead is the part of the answer that may be another one each time, schemaBody
+// the long one, which stays as long as the revision.
+type schemaHead struct {
+	Revision     int64              `json:"revision"`
+	Organisation organisationAnswer `json:"organisation"`
+	User         userAnswer         `json:"user"`
+}
+
+type schemaBody struct {
+	Objects   []objectDescription `json:"objects"`
+	Pipelines []pipelineAnswer    `json:"pipelines"`
 }
 
 type organisationAnswer struct {
@@ -125,43 +132,62 @@ type stageAnswer struct {
 	Retired      bool             `json:"retired,omitempty"` // no record can enter it
 }
 
-// readSchema answers the tenant's model, with labels in the language asked for.
-func readSchema(_ context.Context, c *call, model *tenancy.Model) (*answer, error) {
-	d := describer{schema: model.Schema, languages: append(languages(c.Header.Get("Accept-Language")), model.Schema.Organisation.Language)}
-	organisation := model.Schema.Organisation
-	full := schemaAnswer{
-		Revision: model.Schema.Revision,
-		Organisation: organisationAnswer{
-			Name: organisation.Name, DisplayName: organisation.DisplayName, Language: organisation.Language,
-			TimeZone: organisation.TimeZone, Currency: organisation.Currency, Country: organisation.Country,
-		},
-		User: userAnswer{
-			ID: c.principal.UserID, Name: c.principal.Name, Email: c.principal.Email, Administrator: c.principal.Administrator,
-		},
-		Objects: []objectDescription{}, Pipelines: []pipelineAnswer{},
+// readSchema answers the tenant's model, with labels in the language asked for. A page
+// asks again and again whether it has changed: the long part of it is made once.
+func readSchema(made *descriptions) handler {
+	return func(_ context.Context, c *call, model *tenancy.Model) (*answer, error) {
+		languages := append(languages(c.Header.Get("Accept-Language")), model.Schema.Organisation.Language)
+		known, err := made.of(c.tenant.Key+" "+strings.Join(languages, ","), model.Schema, func() ([]byte, error) {
+			return json.Marshal(describeModel(model.Schema, languages))
+		})
+		if err != nil {
+			return nil, err
+		}
+		head, err := json.Marshal(schemaHead{
+			Revision: model.Schema.Revision, Organisation: describeOrganisation(model.Schema), User: describeUser(c.principal),
+		})
+		if err != nil {
+			return nil, err
+		}
+		sum := sha256.Sum256(append(head, known.sum[:]...))
+		a := cachedAs(c, sum[:], func() []byte { return slices.Concat(head[:len(head)-1], []byte(","), known.text[1:]) })
+		a.header.Set("Vary", "Accept-Language, Authorization, Cookie")
+		return a, nil
 	}
-	for _, object := range model.Schema.Objects {
-		full.Objects = append(full.Objects, d.object(object))
+}
+
+// describeModel is what a model holds, in some languages.
+func describeModel(s *schema.Schema, languages []string) schemaBody {
+	d := describer{schema: s, languages: languages}
+	body := schemaBody{Objects: []objectDescription{}, Pipelines: []pipelineAnswer{}}
+	for _, object := range s.Objects {
+		body.Objects = append(body.Objects, d.object(object))
 	}
-	for _, pipeline := range model.Schema.Pipelines {
-		full.Pipelines = append(full.Pipelines, d.pipeline(pipeline))
+	for _, pipeline := range s.Pipelines {
+		body.Pipelines = append(body.Pipelines, d.pipeline(pipeline))
 	}
-	encoded, err := json.Marshal(full)
-	if err != nil {
-		return nil, err
+	return body
+}
+
+func describeOrganisation(s *schema.Schema) organisationAnswer {
+	o := s.Organisation
+	return organisationAnswer{
+		Name: o.Name, DisplayName: o.DisplayName, Language: o.Language, TimeZone: o.TimeZone, Currency: o.Currency, Country: o.Country,
 	}
-	a := cached(c, encoded)
-	a.header.Set("Vary", "Accept-Language, Authorization, Cookie")
-	return a, nil
 }
 
 // cached answers with a tag of the content, and with nothing else when the client has that already.
 func cached(c *call, encoded []byte) *answer {
 	sum := sha256.Sum256(encoded)
+	return cachedAs(c, sum[:], func() []byte { return encoded })
+}
+
+// cachedAs is cached for a content that is known by its sum.
+func cachedAs(c *call, sum []byte, content func() []byte) *answer {
 	tag := `"` + base64.RawURLEncoding.EncodeToString(sum[:12]) + `"`
-	a := ok(encoded)
-	if c.Header.Get("If-None-Match") == tag {
-		a = &answer{status: http.StatusNotModified, header: http.Header{}}
+	a := &answer{status: http.StatusNotModified, header: http.Header{}}
+	if c.Header.Get("If-None-Match") != tag {
+		a = ok(content())
 	}
 	a.header.Set("ETag", tag)
 	a.header.Set("Cache-Control", "private, no-cache")
