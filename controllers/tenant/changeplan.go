@@ -54,7 +54,7 @@ const maxHealEvents = 20
 
 // takesLong says whether a plan goes through rows or waits for those who work.
 func takesLong(p *plan.Plan) bool {
-	return slices.ContainsFunc(p.Changes, func(c plan.Change) bool { return c.Concurrent || len(c.Prepare)+len(c.Prove) > 0 })
+	return slices.ContainsFunc(p.Changes, func(c plan.Change) bool { return c.Concurrent || c.Backfill != nil || len(c.Prepare)+len(c.Prove) > 0 })
 }
 
 // conclude writes down what became of a plan; its error is the plan's own.
@@ -248,7 +248,11 @@ func planned(changes []plan.Change, waits []string) []crmv1.PlannedChange {
 
 // Planned is what a ChangePlan says of a change.
 func Planned(change plan.Change) crmv1.PlannedChange {
-	statements := slices.Concat(change.Prepare, change.Prove, change.Statements)
+	statements := slices.Clone(change.Prepare)
+	if change.Backfill != nil {
+		statements = append(statements, change.Backfill.Text())
+	}
+	statements = append(append(statements, change.Prove...), change.Statements...)
 	one := crmv1.PlannedChange{
 		Resource: strings.Replace(change.Resource, " ", "/", 1), Summary: cut(change.Summary, maxSummary), Class: effectiveClass(change),
 		SQL: cut(strings.Join(statements, ";\n"), maxSQL), Lock: change.Lock, Rewrites: change.Rewrites,

@@ -119,11 +119,17 @@ func (m *maker) leftovers() []string {
 }
 
 // isKept says whether the column that a broken-off plan has left has been filled and kept since.
-func (m *maker) isKept(f *keptField) bool {
-	return m.markOf(f) == f.mark && len(m.leftovers()) == 0 && !slices.ContainsFunc(m.keeping.keepers, func(k *keeper) bool {
-		table, exists := m.live.Tables[k.object.Table]
-		return slices.Contains(k.fields, f) && (!exists || !k.isLive(table))
-	})
+func (m *maker) isKept(f *keptField) bool { return m.markOf(f) == f.mark && m.goesOn(f) }
+
+// goesOn says whether every write has left the column right since a filling of it
+// began, if one did: all that keeps it is there as it should be, and nothing else.
+func (m *maker) goesOn(f *keptField) bool {
+	table, exists := m.live.Tables[f.object.Table]
+	return exists && table.Columns[f.field.Column].Type == string(f.field.Storage()) && len(m.leftovers()) == 0 &&
+		!slices.ContainsFunc(m.keeping.keepers, func(k *keeper) bool {
+			table, exists := m.live.Tables[k.object.Table]
+			return slices.Contains(k.fields, f) && (!exists || !k.isLive(table))
+		})
 }
 
 // addAhead plans the column of a field that is filled before the transaction.

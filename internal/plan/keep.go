@@ -316,18 +316,12 @@ func recompute(fields []*keptField, ids string) string {
 		" WHERE k." + id + " = f.id AND (" + strings.Join(differs, " OR ") + ");\n"
 }
 
-// fillBatch is the number of records that are filled in one transaction.
-const fillBatch = 1000
-
-// fill computes the field for all records that are there, some at a time, and
-// writes those whose value is another.
-func (f *keptField) fill() string {
-	table, id := f.object.QualifiedTable(), schema.QuoteIdent(schema.FieldID)
-	return "DO " + strings.TrimSpace(schema.QuoteLiteral("DECLARE\n  found uuid[];\n  reached uuid := '00000000-0000-0000-0000-000000000000';\nBEGIN\n  LOOP\n"+
-		"    SELECT array_agg(b.id ORDER BY b.id) INTO found FROM (SELECT a."+id+" AS id FROM "+table+" AS a WHERE a."+id+" > reached ORDER BY a."+id+
-		" LIMIT "+fmt.Sprint(fillBatch)+") AS b;\n    EXIT WHEN found IS NULL;\n    reached := found[cardinality(found)];\n"+
-		"    SELECT array_agg(r."+id+") INTO found FROM "+table+" AS r WHERE r."+id+" = ANY(found) AND r."+schema.QuoteIdent(f.field.Column)+" IS DISTINCT FROM "+f.value+";\n"+
-		"    IF found IS NOT NULL THEN\n"+recompute([]*keptField{f}, "found")+"    END IF;\n    COMMIT;\n  END LOOP;\nEND"))
+// fill computes the field for all records that are there, and writes those whose value is another.
+func (f *keptField) fill(fresh bool) *Backfill {
+	return &Backfill{
+		Name: f.object.Table + "." + f.field.Column, Table: f.object.QualifiedTable(), Fresh: fresh,
+		Set: []Assignment{{Column: f.field.Column, Value: f.value}},
+	}
 }
 
 // marking sets or takes away the comment that says that the column's values are right.
@@ -519,7 +513,7 @@ func (m *maker) planFill(f *keptField, before *keeping, refill map[*keptField]bo
 			Summary: fmt.Sprintf("compute %q for the records of %s", f.field.Name, f.object.Name),
 		}
 		if !m.isKept(f) {
-			change.Prove = []string{f.fill(), f.marking(f.mark)}
+			change.Backfill, change.Prove = f.fill(!m.goesOn(f)), []string{f.marking(f.mark)}
 		}
 		m.add(phaseProve, change)
 		return
@@ -535,7 +529,8 @@ func (m *maker) planFill(f *keptField, before *keeping, refill map[*keptField]bo
 		Resource: f.field.Source, Object: f.object.Identity, Field: f.field.Identity, Kind: FillValues, Class: class, Lock: lockShareUpdate,
 		Drift:      drift || wasRight && !m.live.Unfinished && !unkept,
 		Summary:    fmt.Sprintf("compute %q for the records of %s", f.field.Name, f.object.Name),
-		Statements: []string{f.fill(), f.marking(f.mark)},
+		Backfill:   f.fill(!m.goesOn(f)),
+		Statements: []string{f.marking(f.mark)},
 	})
 }
 

@@ -110,6 +110,9 @@ type Change struct {
 	// those that follow outside of any transaction and fail when such a row is there;
 	// Undo takes back what both have made.
 	Prepare, Prove, Undo []string
+	// Backfill goes through rows between Prepare and Prove, or, of a Concurrent change,
+	// before its Statements; nil when no row needs it.
+	Backfill *Backfill
 	// Resumes says that the next plan goes on where Prove was only broken off, so that
 	// Undo is for when it can never come to its end.
 	Resumes bool

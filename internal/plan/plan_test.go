@@ -389,10 +389,14 @@ func written(p *Plan) string {
 			if c.Reason != "" {
 				fmt.Fprintf(&b, "# because %s\n", c.Reason)
 			}
+			var backfill []string
+			if c.Backfill != nil {
+				backfill = []string{c.Backfill.Text()}
+			}
 			for _, step := range []struct {
 				word       string
 				statements []string
-			}{{"-- prepare: ", c.Prepare}, {"-- prove: ", c.Prove}, {"-- undo: ", c.Undo}, {"", c.Statements}} {
+			}{{"-- prepare: ", c.Prepare}, {"-- backfill: ", backfill}, {"-- prove: ", c.Prove}, {"-- undo: ", c.Undo}, {"", c.Statements}} {
 				for _, statement := range step.statements {
 					b.WriteString(step.word + statement + ";\n")
 				}

@@ -65,14 +65,19 @@ func measure(ctx context.Context, tx pgx.Tx, check *plan.Check) (*plan.Impact, e
 	return &impact, err
 }
 
-func proves(c plan.Change) bool { return len(c.Prepare)+len(c.Prove) > 0 }
+func proves(c plan.Change) bool {
+	return len(c.Prepare)+len(c.Prove) > 0 || c.Backfill != nil && !c.Concurrent
+}
 
 // prove runs what comes before a plan's transaction: from then on every row bears the
 // changes, those that are there and those that come. The error is a Conflict with the
 // reason RowsFail when one does not.
-func (s *Schemas) prove(ctx context.Context, c *pgx.Conn, changes []plan.Change) error {
+func (s *Schemas) prove(ctx context.Context, c *pgx.Conn, changes []plan.Change, tell func(plan.Progress)) error {
 	for _, change := range changes {
-		if err := s.proveOne(ctx, c, change); err != nil {
+		if !proves(change) {
+			continue
+		}
+		if err := s.proveOne(ctx, c, change, tell); err != nil {
 			return err
 		}
 	}
@@ -97,6 +102,9 @@ func (s *Schemas) takeBack(ctx context.Context, database secret.Connection, p *p
 			if change.Resumes && fault.KindOf(failed) == fault.Unavailable {
 				continue
 			}
+			if err := forgetWork(ctx, c, []plan.Change{change}); err != nil {
+				return err
+			}
 			for _, statement := range change.Undo {
 				if err := s.servers.retryLocks(ctx, func() error { return run(ctx, c, statement) }); err != nil {
 					return err
@@ -107,15 +115,19 @@ func (s *Schemas) takeBack(ctx context.Context, database secret.Connection, p *p
 	})
 }
 
-func (s *Schemas) proveOne(ctx context.Context, c *pgx.Conn, change plan.Change) error {
+func (s *Schemas) proveOne(ctx context.Context, c *pgx.Conn, change plan.Change, tell func(plan.Progress)) error {
+	if len(change.Prepare) > 0 {
+		tell(plan.Progress{Phase: plan.Preparing, Summary: change.Summary})
+	}
 	for _, statement := range change.Prepare {
 		if err := s.servers.retryLocks(ctx, func() error { return run(ctx, c, statement) }); err != nil {
 			return translate(err, "%s", change.Summary)
 		}
 	}
-	if len(change.Prove) == 0 {
-		return nil
+	if err := s.backfill(ctx, c, change, tell); err != nil || len(change.Prove) == 0 {
+		return err
 	}
+	tell(plan.Progress{Phase: plan.Proving, Summary: change.Summary})
 	if err := waitForLocks(ctx, c, concurrentLockTimeout); err != nil {
 		return err
 	}

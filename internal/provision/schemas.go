@@ -68,6 +68,11 @@ func (s *Schemas) Observe(ctx context.Context, database secret.Connection) (*sch
 
 // Apply runs the plan as the tenant's owner role.
 func (s *Schemas) Apply(ctx context.Context, database secret.Connection, p *plan.Plan, wanted *schema.Schema) error {
+	return s.Run(ctx, database, p, wanted, func(plan.Progress) {})
+}
+
+// Run is Apply, and tells how far it has come.
+func (s *Schemas) Run(ctx context.Context, database secret.Connection, p *plan.Plan, wanted *schema.Schema, tell func(plan.Progress)) error {
 	if len(p.Refused) > 0 {
 		return fault.New(fault.Conflict, "a plan that refuses a change is not applied")
 	}
@@ -84,14 +89,18 @@ func (s *Schemas) Apply(ctx context.Context, database secret.Connection, p *plan
 	}
 	switched := false
 	err := s.asOwner(ctx, database, how, func(ctx context.Context, c *pgx.Conn) error {
-		if err := s.prove(ctx, c, p.Changes); err != nil {
+		if err := forgetFresh(ctx, c, p.Changes); err != nil {
 			return err
 		}
+		if err := s.prove(ctx, c, p.Changes, tell); err != nil {
+			return err
+		}
+		tell(plan.Progress{Phase: plan.Switching})
 		err := s.servers.retryLocks(ctx, func() error { return applyTogether(ctx, c, p, wanted, p.Changes[:split]) })
 		if switched = err == nil; err != nil || split == len(p.Changes) {
 			return err
 		}
-		return s.applyConcurrent(ctx, c, p.Changes[split:])
+		return s.applyConcurrent(ctx, c, p.Changes[split:], tell)
 	})
 	if err != nil && !switched {
 		s.takeBack(ctx, database, p, err)
@@ -125,29 +134,34 @@ SELECT $2, $6, $7::jsonb, CASE WHEN $8 THEN now() END FROM newest WHERE newest.r
 		if err != nil {
 			return err
 		}
-		if tag.RowsAffected() == 0 || len(statements) == 0 {
-			return movedUnless(tag.RowsAffected() > 0)
+		if tag.RowsAffected() == 0 {
+			return moved()
+		}
+		if err := forgetWork(ctx, tx, changes); err != nil || len(statements) == 0 {
+			return err
 		}
 		return run(ctx, tx.Conn(), statements...)
 	})
 	return translate(err, "applying revision %d to %q", p.Revision, c.Config().Database)
 }
 
-func movedUnless(fine bool) error {
-	if fine {
-		return nil
-	}
+func moved() error {
 	return fault.Because(fault.Conflict, ReasonSchemaMoved, "the schema was changed by somebody else meanwhile")
 }
 
 // applyConcurrent runs what cannot share a transaction. One that fails does not
 // keep the others from running; all that is missing the next plan finds.
-func (s *Schemas) applyConcurrent(ctx context.Context, c *pgx.Conn, changes []plan.Change) error {
+func (s *Schemas) applyConcurrent(ctx context.Context, c *pgx.Conn, changes []plan.Change, tell func(plan.Progress)) error {
 	if _, err := c.Exec(ctx, "SELECT set_config('lock_timeout', $1, false)", milliseconds(concurrentLockTimeout)); err != nil {
 		return translate(err, "preparing the concurrent steps")
 	}
 	var problems []error
 	for _, change := range changes {
+		tell(plan.Progress{Phase: plan.Finishing, Summary: change.Summary})
+		if err := s.backfill(ctx, c, change, tell); err != nil {
+			problems = append(problems, err)
+			continue
+		}
 		for _, statement := range change.Statements {
 			err := s.servers.retryLocks(ctx, func() error { return run(ctx, c, statement) })
 			if err != nil {
@@ -159,7 +173,13 @@ func (s *Schemas) applyConcurrent(ctx context.Context, c *pgx.Conn, changes []pl
 	if len(problems) > 0 {
 		return errors.Join(problems...)
 	}
-	_, err := c.Exec(ctx, "UPDATE kontor.plan_history SET finished_at = now() WHERE finished_at IS NULL")
+	err := pgx.BeginFunc(ctx, c, func(tx pgx.Tx) error {
+		if err := forgetWork(ctx, tx, changes); err != nil {
+			return err
+		}
+		_, err := tx.Exec(ctx, "UPDATE kontor.plan_history SET finished_at = now() WHERE finished_at IS NULL")
+		return err
+	})
 	return translate(err, "recording the end of the plan")
 }
 
@@ -178,6 +198,7 @@ type changeRow struct {
 	Summary    string   `json:"summary"`
 	Class      string   `json:"class"`
 	Prepare    []string `json:"prepare,omitempty"`
+	Backfill   string   `json:"backfill,omitempty"`
 	Prove      []string `json:"prove,omitempty"`
 	Statements []string `json:"statements,omitempty"`
 	Concurrent bool     `json:"concurrent,omitempty"`
@@ -187,10 +208,14 @@ type changeRow struct {
 func planDocument(p *plan.Plan) ([]byte, error) {
 	row := planRow{Base: p.Base, Revision: p.Revision, Changes: make([]changeRow, 0, len(p.Changes))}
 	for _, c := range p.Changes {
-		row.Changes = append(row.Changes, changeRow{
+		one := changeRow{
 			Resource: c.Resource, Object: c.Object, Field: c.Field, Kind: string(c.Kind), Summary: c.Summary, Class: string(c.Class),
 			Prepare: c.Prepare, Prove: c.Prove, Statements: c.Statements, Concurrent: c.Concurrent, Drift: c.Drift,
-		})
+		}
+		if c.Backfill != nil {
+			one.Backfill = c.Backfill.Text()
+		}
+		row.Changes = append(row.Changes, one)
 	}
 	document, err := json.Marshal(row)
 	if err != nil {
