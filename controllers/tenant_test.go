@@ -597,6 +597,23 @@ var _ = Describe("The configuration of a tenant", func() {
 		Expect(acme.Status.Drift).To(BeEmpty())
 	})
 
+	It("tells what somebody made by hand, and leaves it", func(ctx SpecContext) {
+		execute(ctx, databaseOf("test", acme), `ALTER TABLE crm.customer ADD COLUMN shoe_size integer`)
+		ask(ctx, acme, "after-drift")
+		Eventually(ctx, condition(ctx, acme, crmv1.ConditionSchemaSynced)).Should(
+			And(HavePrefix("False/Drifted: "), ContainSubstring(`no schema knows it: unknown column "shoe_size" in table "customer"`)))
+		Expect(acme.Status.Drift).To(HaveLen(1))
+		Expect(acme.Status.Drift[0].Object).To(Equal("customer"))
+		Expect(customersHave(ctx, acme, "shoe_size")).To(BeTrue())
+		becomesReady(ctx, acme)
+		expect.Conforms(Default, acme)
+
+		execute(ctx, databaseOf("test", acme), `ALTER TABLE crm.customer DROP COLUMN shoe_size`)
+		ask(ctx, acme, "after-mending")
+		Eventually(ctx, condition(ctx, acme, crmv1.ConditionSchemaSynced)).Should(HavePrefix("True/Synced"))
+		Expect(acme.Status.Drift).To(BeEmpty())
+	})
+
 	It("heals nothing that would lose data, and says so", func(ctx SpecContext) {
 		tier := gen.CustomField(namespace, "customer", "tier")
 		create(ctx, tier)

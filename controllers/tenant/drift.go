@@ -39,7 +39,7 @@ func (r *run) tellDrift(drift []plan.Change) {
 		var known bool
 		if item.Since, known = since[item.Summary]; !known {
 			item.Since = metav1.NewTime(r.Now())
-			r.drifted(item.Summary)
+			r.drifted(change)
 		}
 		items = append(items, item)
 	}

@@ -6,6 +6,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 
 	crmv1 "github.com/kontor-crm/kontor/api/v1alpha1"
+	"github.com/kontor-crm/kontor/internal/plan"
 )
 
 // What happened to a tenant, once each.
@@ -30,8 +31,12 @@ func (r *run) appliedRevision(revision int64, changes int) {
 	r.event("SchemaApplied", "Apply", "applied schema revision %d with %d changes", revision, changes)
 }
 
-func (r *run) drifted(summary string) {
-	r.event("Drifted", "Compare", "the database differs from the applied schema; to put it right: %s", summary)
+func (r *run) drifted(change plan.Change) {
+	note := "the database differs from the applied schema; to put it right: %s"
+	if change.Kind == plan.Unknown {
+		note = "somebody made something in the database: %s"
+	}
+	r.event("Drifted", "Compare", note, cut(change.Summary, maxSummary))
 }
 
 func (r *run) healed(summary string) {

@@ -280,11 +280,14 @@ func (d *decision) result() reconcile.Result {
 	for ref := range d.waiting {
 		waiting = append(waiting, ref.String())
 	}
-	var reported, blocked []string
+	var reported, blocked, unknown []string
 	for _, change := range d.plan.Drift {
-		if change.Class == plan.Dangerous && d.heals {
+		switch {
+		case change.Kind == plan.Unknown:
+			unknown = append(unknown, change.Summary)
+		case change.Class == plan.Dangerous && d.heals:
 			blocked = append(blocked, change.Summary)
-		} else {
+		default:
 			reported = append(reported, change.Summary)
 		}
 	}
@@ -302,7 +305,8 @@ func (d *decision) result() reconcile.Result {
 		{crmv1.ReasonInUse, "deleted, and kept in the applied schema because others need them", inUse},
 		{crmv1.ReasonRetained, "deleted, and kept in the applied schema with their data", retained},
 		{crmv1.ReasonHealBlocked, "not to be put right without losing data", blocked},
-		{crmv1.ReasonDrifted, "missing in the database though the applied schema has it", reported},
+		{crmv1.ReasonDrifted, "not in the database as the applied schema has it", reported},
+		{crmv1.ReasonDrifted, "in the database though no schema knows it", unknown},
 	} {
 		if len(finding.items) == 0 {
 			continue

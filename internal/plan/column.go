@@ -170,19 +170,23 @@ func (t *tableMaker) changeColumn(c *column, live Column) {
 			t.proveCheck(c, p, existing, ok, replaced[p.name])
 			continue
 		}
-		if ok && existing.Validated {
+		differs := ok && !sameDefinition(existing.Definition, definitionOf(p))
+		if ok && existing.Validated && !differs {
 			continue
 		}
 		done := true
-		if !ok {
+		if !ok || differs {
 			into := normal
 			if t.had[key("part", t.object().Table, p.name)] && !t.unfinished(p) {
 				into, done = healing, t.policy.HealDrift
 			}
+			if differs { // somebody made another one of that name
+				into.do("DROP CONSTRAINT " + schema.QuoteIdent(p.name))
+			}
 			into.do("ADD " + addCheck(p, t.live.HasRows))
 			into.say(p.words)
 		}
-		if done && (ok || t.live.HasRows) {
+		if done && (ok && !differs || t.live.HasRows) {
 			t.unchecked = append(t.unchecked, uncheckedPart{field: c.field, name: p.name})
 		}
 	}
@@ -190,6 +194,10 @@ func (t *tableMaker) changeColumn(c *column, live Column) {
 	if c.notNull && !live.NotNull {
 		healing.do("ALTER COLUMN " + schema.QuoteIdent(c.name) + " SET NOT NULL")
 		healing.say("always a value")
+	}
+	if !c.notNull && !c.primary && live.NotNull { // what is required is so by a check
+		healing.do("ALTER COLUMN " + schema.QuoteIdent(c.name) + " DROP NOT NULL")
+		healing.say("not always a value")
 	}
 	t.finish(c, normal, Change{})
 	t.finish(c, healing, Change{Drift: true})

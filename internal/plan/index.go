@@ -98,18 +98,23 @@ func (t *tableMaker) dropIndexes(change Change, names []string) {
 		change.Statements = []string{"DROP INDEX " + inRecords(name)}
 		change.Leftover = t.maker.applied != nil && !t.had[key("part", t.object().Table, name)]
 		t.add(phaseFields, change)
+		delete(t.live.Indexes, name)
 	}
 }
+
+// isAs says whether the index is defined as the part asks for.
+func (i Index) isAs(p part) bool { return sameDefinition(i.Definition, createIndex(p, false)) }
 
 // addIndex makes an index that is not there, or that a broken-off plan has left
 // half made. On a table with rows it is made concurrently.
 func (t *tableMaker) addIndex(change Change, p part) {
 	existing, ok := t.live.Indexes[p.name]
-	if ok && existing.Valid {
+	differs := ok && !existing.isAs(p)
+	if ok && existing.Valid && !differs {
 		return
 	}
-	change.Drift = !ok && t.had[key("part", t.object().Table, p.name)] && !t.unfinished(p)
-	if ok { // a concurrent making that was broken off leaves an index that nothing uses
+	change.Drift = (!ok || differs) && t.had[key("part", t.object().Table, p.name)] && !t.unfinished(p)
+	if ok { // a concurrent making that was broken off leaves an index that nothing uses; or somebody made another one
 		change.Statements = append(change.Statements, "DROP INDEX CONCURRENTLY IF EXISTS "+inRecords(p.name))
 	}
 	concurrently := ok || t.live.HasRows

@@ -461,7 +461,7 @@ func (m *maker) cannotCompute(f *keptField) bool {
 // isLive says whether the table calls the keeper as it should be.
 func (k *keeper) isLive(table *Table) bool {
 	return !slices.ContainsFunc(k.triggers, func(trigger keeperTrigger) bool {
-		return !table.Triggers[trigger.name].calls(k)
+		return !table.Triggers[trigger.name].calls(k) || !trigger.isAs(table.Triggers[trigger.name])
 	})
 }
 
@@ -470,12 +470,18 @@ func (t Trigger) calls(k *keeper) bool {
 	return t.Enabled && t.Function == k.name && t.Digest == digestOf(k.body)
 }
 
+// isAs says whether a live trigger of that name is called when it should be.
+func (t keeperTrigger) isAs(live Trigger) bool {
+	return sameDefinition(live.Definition, "CREATE TRIGGER "+schema.QuoteIdent(t.name)+" "+t.definition)
+}
+
 // isFollowed says whether the keeper takes the place of a sound one, which has kept
 // its own values right until now.
 func (k *keeper) isFollowed(table *Table, before *keeping) bool {
 	return !slices.ContainsFunc(k.triggers, func(trigger keeperTrigger) bool {
 		for name, live := range table.Triggers {
-			if isNamed(name, trigger.owner, kindKeeper) && slices.ContainsFunc(before.keepers, live.calls) {
+			sound := slices.ContainsFunc(before.keepers, live.calls) && (name != trigger.name || trigger.isAs(live))
+			if sound && isNamed(name, trigger.owner, kindKeeper) {
 				return false
 			}
 		}

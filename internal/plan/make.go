@@ -37,6 +37,7 @@ func Make(applied, wanted *schema.Schema, live *Live, policy Policy) *Plan {
 	}
 	m.planKeeping()
 	m.planViews()
+	m.planUnknown()
 	m.planMeaning()
 	for _, phase := range m.phases {
 		p.Changes = append(p.Changes, phase...)
@@ -69,7 +70,8 @@ type maker struct {
 	live            *Live
 	policy          Policy
 	// had are the parts that the applied schema has: what of them the live database lacks is drift.
-	had map[string]bool
+	// wants are those of the wanted one; nil until somebody asks.
+	had, wants map[string]bool
 	// keeping is that of the wanted schema, before that of the applied one.
 	keeping, before *keeping
 	// ahead are the kept fields that are right for all records before the schema says them.
@@ -98,6 +100,7 @@ func knownParts(applied *schema.Schema) map[string]bool {
 			had[key("column", o.Table, c.name)] = true
 			had[key("type", o.Table, c.name, string(c.storage))] = true
 			had[key("default", o.Table, c.name, c.initial, c.sequence, c.around)] = true
+			had[key("sequence", c.sequence)] = true
 			for _, named := range c.parts() {
 				had[key("part", o.Table, named.name)] = true
 			}
@@ -105,6 +108,11 @@ func knownParts(applied *schema.Schema) map[string]bool {
 		for _, x := range sh.indexes {
 			had[key("part", o.Table, x.name)] = true
 		}
+		had[key("table", o.SearchTable())] = true // once there, it stays
+		for _, c := range searchColumns {
+			had[key("column", o.SearchTable(), c.name)] = true
+		}
+		had[key("part", o.SearchTable(), searchIndex(o).name)] = true
 	}
 	for _, k := range keepingOf(applied).keepers {
 		for _, trigger := range k.triggers {
@@ -171,6 +179,7 @@ func (m *maker) planObject(o *schema.Object) {
 	t.forget()
 	t.planDeclaredIndexes()
 	t.validate()
+	m.planUnknownParts(o, o.Table, t.live)
 }
 
 func copyTable(t *Table) *Table {
@@ -345,11 +354,15 @@ func (c *column) definition() string {
 }
 
 func constraint(p part) string {
-	definition := p.definition
-	if p.kind != kindForeign {
-		definition = "CHECK (" + definition + ")"
+	return "CONSTRAINT " + schema.QuoteIdent(p.name) + " " + definitionOf(p)
+}
+
+// definitionOf is a constraint without its name.
+func definitionOf(p part) string {
+	if p.kind == kindForeign {
+		return p.definition
 	}
-	return "CONSTRAINT " + schema.QuoteIdent(p.name) + " " + definition
+	return "CHECK (" + p.definition + ")"
 }
 
 // addCheck is a constraint that is not checked against the rows that are there, or is.

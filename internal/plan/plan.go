@@ -52,6 +52,8 @@ const (
 	KeepValues      Kind = "KeepValues"
 	FillValues      Kind = "FillValues"
 	ForgetValues    Kind = "ForgetValues"
+	// Unknown is what nobody does: something is there that no schema knows.
+	Unknown Kind = "Unknown"
 )
 
 // Policy says what a plan may do by itself.
@@ -138,6 +140,8 @@ type Live struct {
 	Tables map[string]*Table
 	// Views are those of the schema bi: by name, the text of their comment.
 	Views map[string]string
+	// Others are what else the schema crm has: by name, PostgreSQL's letter for the kind.
+	Others map[string]string
 	// Unfinished says that the last plan has not come to the end of its concurrent
 	// steps: what is missing of them is no drift.
 	Unfinished bool
@@ -148,8 +152,7 @@ type Table struct {
 	Columns     map[string]Column
 	Constraints map[string]Constraint
 	Indexes     map[string]Index
-	// Triggers are those whose functions are in the schema crm.
-	Triggers map[string]Trigger
+	Triggers    map[string]Trigger
 	// HasRows says that there is at least one row, deleted ones included.
 	HasRows bool
 }
@@ -170,20 +173,29 @@ type Column struct {
 type Trigger struct {
 	// Enabled is false for one that somebody has put out of force.
 	Enabled bool
-	// Function is the name of what it calls, and Digest the SHA-256 of the body, in hexadecimal digits.
+	// Function is the name of what it calls, without the schema where that is crm, and
+	// Digest the SHA-256 of the body, in hexadecimal digits.
 	Function, Digest string
+	// Definition is PostgreSQL's print of the trigger; empty when nobody asked for it.
+	Definition string
 }
 
 // Constraint is one live constraint.
 type Constraint struct {
+	// Kind is PostgreSQL's letter: c for a check, f for a relation, p for the primary key.
+	Kind string
 	// Validated is false for one that existing rows have not been checked against.
 	Validated bool
+	// Definition is PostgreSQL's print of it; empty when nobody asked for it.
+	Definition string
 }
 
 // Index is one live index.
 type Index struct {
 	// Valid is false for one whose concurrent making was broken off.
 	Valid bool
+	// Definition is PostgreSQL's print of it; empty when nobody asked for it.
+	Definition string
 }
 
 // digest is the plan's hash.

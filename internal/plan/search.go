@@ -29,6 +29,7 @@ func (m *maker) planSearch(o *schema.Object) {
 	table, exists := m.live.Tables[o.SearchTable()]
 	if exists && fitsSearch(table) {
 		m.planSearchIndex(o, table)
+		m.planUnknownParts(o, o.SearchTable(), table)
 		if m.searchedOtherwise(o) {
 			change.Summary = fmt.Sprintf("search %s by other fields", o.Name)
 			change.Statements = []string{forgetSearch(o)}
@@ -73,7 +74,7 @@ func searchIndex(o *schema.Object) part {
 func (m *maker) planSearchIndex(o *schema.Object, table *Table) {
 	index := searchIndex(o)
 	existing, ok := table.Indexes[index.name]
-	if ok && existing.Valid {
+	if ok && existing.Valid && existing.isAs(index) {
 		return
 	}
 	change := Change{

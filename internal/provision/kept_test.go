@@ -266,7 +266,10 @@ func blockedFill(t *testing.T, schemas *provision.Schemas, conn secret.Connectio
 		}
 		must(t, c.QueryRow(t.Context(), `SELECT EXISTS (SELECT FROM pg_stat_activity WHERE datname = current_database() AND query LIKE 'UPDATE %AS k SET%' AND wait_event_type = 'Lock')`).Scan(&waits))
 	}
-	return applied, func() { mustExec(t, holder, `SELECT pg_advisory_unlock(7)`) }
+	return applied, func() {
+		mustExec(t, holder, `SELECT pg_advisory_unlock(7)`)
+		mustExec(t, holder, `DROP TRIGGER hold ON crm.customer`)
+	}
 }
 
 func TestASchemaSaysThatAFieldIsKeptOnlyWhenAllItsValuesAreRight(t *testing.T) {

@@ -23,16 +23,20 @@ const liveSchema = `SELECT json_build_object(
         LEFT JOIN pg_description m ON m.classoid = 'pg_class'::regclass AND m.objoid = a.attrelid AND m.objsubid = a.attnum
         WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped),
       'constraints', (
-        SELECT json_object_agg(k.conname, json_build_object('validated', k.convalidated)) FROM pg_constraint k WHERE k.conrelid = c.oid),
+        SELECT json_object_agg(k.conname, json_build_object('kind', k.contype, 'validated', k.convalidated, 'definition', pg_get_constraintdef(k.oid)))
+        FROM pg_constraint k WHERE k.conrelid = c.oid AND k.contype NOT IN ('n', 't')),
       'triggers', (
-        SELECT json_object_agg(t.tgname, json_build_object('enabled', t.tgenabled IN ('O', 'A'), 'function', p.proname,
-          'digest', encode(sha256(convert_to(p.prosrc, 'UTF8')), 'hex')))
+        SELECT json_object_agg(t.tgname, json_build_object('enabled', t.tgenabled IN ('O', 'A'),
+          'function', CASE p.pronamespace WHEN 'crm'::regnamespace THEN '' ELSE p.pronamespace::regnamespace || '.' END || p.proname,
+          'digest', encode(sha256(convert_to(p.prosrc, 'UTF8')), 'hex'), 'definition', pg_get_triggerdef(t.oid)))
         FROM pg_trigger t JOIN pg_proc p ON p.oid = t.tgfoid
-        WHERE t.tgrelid = c.oid AND NOT t.tgisinternal AND p.pronamespace = 'crm'::regnamespace),
+        WHERE t.tgrelid = c.oid AND NOT t.tgisinternal),
       'indexes', (
-        SELECT json_object_agg(x.relname, json_build_object('valid', i.indisvalid))
+        SELECT json_object_agg(x.relname, json_build_object('valid', i.indisvalid, 'definition', pg_get_indexdef(x.oid)))
         FROM pg_index i JOIN pg_class x ON x.oid = i.indexrelid WHERE i.indrelid = c.oid)))
     FROM pg_class c WHERE c.relnamespace = 'crm'::regnamespace AND c.relkind IN ('r', 'p')), '{}'),
+  'others', coalesce((
+    SELECT json_object_agg(o.relname, o.relkind) FROM pg_class o WHERE o.relnamespace = 'crm'::regnamespace AND o.relkind IN ('S', 'v', 'm', 'f')), '{}'),
   'views', coalesce((
     SELECT json_object_agg(v.relname, coalesce(obj_description(v.oid, 'pg_class'), ''))
     FROM pg_class v WHERE v.relnamespace = 'bi'::regnamespace AND v.relkind = 'v'), '{}'))`
@@ -41,6 +45,7 @@ const liveSchema = `SELECT json_build_object(
 type liveDocument struct {
 	Unfinished bool                 `json:"unfinished"`
 	Tables     map[string]liveTable `json:"tables"`
+	Others     map[string]string    `json:"others"`
 	Views      map[string]string    `json:"views"`
 }
 
@@ -53,15 +58,19 @@ type liveTable struct {
 		Mark    string `json:"mark"`
 	} `json:"columns"`
 	Constraints map[string]struct {
-		Validated bool `json:"validated"`
+		Kind       string `json:"kind"`
+		Validated  bool   `json:"validated"`
+		Definition string `json:"definition"`
 	} `json:"constraints"`
 	Triggers map[string]struct {
-		Enabled  bool   `json:"enabled"`
-		Function string `json:"function"`
-		Digest   string `json:"digest"`
+		Enabled    bool   `json:"enabled"`
+		Function   string `json:"function"`
+		Digest     string `json:"digest"`
+		Definition string `json:"definition"`
 	} `json:"triggers"`
 	Indexes map[string]struct {
-		Valid bool `json:"valid"`
+		Valid      bool   `json:"valid"`
+		Definition string `json:"definition"`
 	} `json:"indexes"`
 }
 
@@ -70,7 +79,7 @@ func readLive(catalogue []byte) (*plan.Live, error) {
 	if err := json.Unmarshal(catalogue, &document); err != nil {
 		return nil, fmt.Errorf("reading the answer: %w", err)
 	}
-	live := &plan.Live{Unfinished: document.Unfinished, Views: document.Views, Tables: make(map[string]*plan.Table, len(document.Tables))}
+	live := &plan.Live{Unfinished: document.Unfinished, Views: document.Views, Others: document.Others, Tables: make(map[string]*plan.Table, len(document.Tables))}
 	for name, t := range document.Tables {
 		table := &plan.Table{
 			HasRows: t.HasRows, Columns: make(map[string]plan.Column, len(t.Columns)),
