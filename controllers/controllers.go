@@ -36,20 +36,20 @@ type Parts struct {
 // Setup makes the manager run every controller.
 func Setup(m ctrl.Manager, parts Parts) error {
 	c, verdicts := m.GetClient(), reconcile.NewVerdicts()
+	tenants := &tenant.Controller{
+		Client: c, Events: m.GetEventRecorder("kontor"), Pace: parts.Pace, Verdicts: verdicts,
+		Settling:  reconcile.NewSettling(parts.Now),
+		Databases: parts.Databases, Schemas: parts.Schemas, Rollouts: parts.Rollouts, Directory: parts.Directory,
+		Now: parts.Now, Settings: parts.Settings,
+	}
 	for name, setup := range map[string]func() error{
 		"DatabaseServer": func() error {
 			return (&databaseserver.Controller{
 				Client: c, Pace: parts.Pace, Prober: parts.Prober, Namespace: parts.Settings.Namespace,
 			}).SetupWithManager(m)
 		},
-		"Tenant": func() error {
-			return (&tenant.Controller{
-				Client: c, Events: m.GetEventRecorder("kontor"), Pace: parts.Pace, Verdicts: verdicts,
-				Settling:  reconcile.NewSettling(parts.Now),
-				Databases: parts.Databases, Schemas: parts.Schemas, Rollouts: parts.Rollouts, Directory: parts.Directory,
-				Now: parts.Now, Settings: parts.Settings,
-			}).SetupWithManager(m)
-		},
+		"Tenant":            func() error { return tenants.SetupWithManager(m) },
+		"ChangePlan":        func() error { return (&tenant.Answers{Controller: tenants}).SetupWithManager(m) },
 		customobject.Kind:   func() error { return customobject.New(c, parts.Pace, verdicts).SetupWithManager(m) },
 		customfield.Kind:    func() error { return customfield.New(c, parts.Pace, verdicts).SetupWithManager(m) },
 		pipeline.Kind:       func() error { return pipeline.New(c, parts.Pace, verdicts).SetupWithManager(m) },

@@ -19,6 +19,13 @@ import metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 // is void, and status.message says so. Approving never alters records: as long as
 // one fails, the plan goes on waiting until the records have been mended.
 //
+// One with spec.preview is a person's question: what would become of the database if
+// these resources were applied? The operator answers it in the status, counts the
+// records as for any other plan, never runs it, and deletes it an hour after it was
+// made. kubectl kontor plan -f FOLDER asks so.
+//
+// +kubebuilder:validation:XValidation:rule="(has(self.spec) && has(self.spec.preview)) == (has(oldSelf.spec) && has(oldSelf.spec.preview)) && (!has(self.spec) || !has(self.spec.preview) || self.spec.preview == oldSelf.spec.preview)",fieldPath=".spec",message="a preview never changes; make another one"
+// +kubebuilder:validation:XValidation:rule="!has(self.spec) || !has(self.spec.preview) || !self.metadata.name.matches('-[0-9]+-[0-9a-f]{8}$')",message="the operator's own plans have such names; call the preview otherwise"
 // +kubebuilder:object:root=true
 // +kubebuilder:subresource:status
 // +kubebuilder:resource:scope=Namespaced,shortName=cplan,categories=crm
@@ -27,6 +34,7 @@ import metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 // +kubebuilder:printcolumn:name="Phase",type=string,JSONPath=`.status.phase`
 // +kubebuilder:printcolumn:name="Revision",type=integer,JSONPath=`.status.revision`
 // +kubebuilder:printcolumn:name="Changes",type=integer,JSONPath=`.status.totalChanges`
+// +kubebuilder:printcolumn:name="Class",type=string,JSONPath=`.status.class`,priority=1
 // +kubebuilder:printcolumn:name="Tenant",type=string,JSONPath=`.status.tenant`,priority=1
 // +kubebuilder:printcolumn:name="Message",type=string,JSONPath=`.status.message`,priority=1
 // +kubebuilder:printcolumn:name="Age",type=date,JSONPath=`.metadata.creationTimestamp`
@@ -69,7 +77,7 @@ const (
 //
 // +kubebuilder:validation:XValidation:rule="!has(self.decision) || has(self.digest)",fieldPath=".digest",message="a decision needs the digest of the plan that was read"
 // +kubebuilder:validation:XValidation:rule="!has(self.decision) || has(self.by)",fieldPath=".by",message="a decision needs the name of who decides"
-// +kubebuilder:validation:XValidation:rule="!has(self.decision) || !has(self.preview) || !self.preview",fieldPath=".decision",message="a preview is never run, so there is nothing to decide"
+// +kubebuilder:validation:XValidation:rule="!has(self.decision) || !has(self.preview)",fieldPath=".decision",message="a preview is never run, so there is nothing to decide"
 type ChangePlanSpec struct {
 	CommonSpec `json:",inline"`
 
@@ -91,9 +99,27 @@ type ChangePlanSpec struct {
 	// +kubebuilder:validation:MaxLength=254
 	By string `json:"by,omitempty"`
 
-	// preview asks for a plan that is never run. This release does not compute one.
+	// preview asks what would become of the database if resources were applied. The
+	// plan for them is computed, never run, and deleted an hour after it was made.
 	// +optional
-	Preview bool `json:"preview,omitempty"`
+	Preview *Preview `json:"preview,omitempty"`
+}
+
+// Preview is resources that are not applied yet.
+type Preview struct {
+	// manifests are the resources as YAML, as kubectl apply reads them: a Tenant,
+	// CustomObjects, CustomFields, Pipelines, ValidationRules and ObjectIndexes. Each
+	// takes the place of the resource of its kind and name in the namespace, or comes
+	// to the others. Defaults and the rules of the kinds are the API server's, which
+	// does not see them here: kubectl kontor plan -f asks it first.
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=524288
+	Manifests string `json:"manifests"`
+
+	// prune says that the manifests are all that describes the tenant: what stands in
+	// the namespace and not in them would be deleted. The Tenant itself stays.
+	// +optional
+	Prune bool `json:"prune,omitempty"`
 }
 
 // PlanPhase says how far a plan came.
@@ -102,7 +128,7 @@ type PlanPhase string
 
 // The phases of a plan.
 const (
-	// PlanPlanned is computed and not begun.
+	// PlanPlanned is computed and not begun; a preview stays so.
 	PlanPlanned PlanPhase = "Planned"
 	// PlanWaiting needs something before it runs; the message says what.
 	PlanWaiting PlanPhase = "Waiting"
@@ -163,6 +189,18 @@ type ChangePlanStatus struct {
 	// +optional
 	FinishedAt *metav1.Time `json:"finishedAt,omitempty"`
 
+	// class is the greatest danger of all changes; empty when there is none.
+	// +optional
+	Class ChangeClass `json:"class,omitempty"`
+
+	// retained are, of a preview, resources that would be deleted and stay in the applied
+	// schema with their data, as "CustomField/tier", sorted; the first 50 of them.
+	// +optional
+	// +listType=atomic
+	// +kubebuilder:validation:MaxItems=50
+	// +kubebuilder:validation:items:MaxLength=512
+	Retained []string `json:"retained,omitempty"`
+
 	// changes are the first 200 changes, in the order in which they are made.
 	// +optional
 	// +listType=atomic
@@ -215,6 +253,12 @@ type PlannedChange struct {
 	// +optional
 	// +kubebuilder:validation:MaxLength=1024
 	Waits string `json:"waits,omitempty"`
+
+	// refused says, in a preview, why the change would not be made: its resource would go
+	// on in its applied form.
+	// +optional
+	// +kubebuilder:validation:MaxLength=1024
+	Refused string `json:"refused,omitempty"`
 
 	// impact is what the change means for the records that are there; absent when
 	// it asks nothing of them.

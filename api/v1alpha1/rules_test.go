@@ -73,7 +73,7 @@ var accepted = map[string]struct{ kind, name, spec string }{
 	"a pipeline with a gate, moves and rotting":     {kind: "Pipeline", spec: "{stages: [{key: a, probability: 10, rottingDays: 30, allowedMoves: [won, lost], label: {en: A}}, {key: won, kind: won, probability: 100, gate: {required: [amount, close-date]}}, {key: lost, kind: lost, probability: 0}]}"},
 	"a pipeline on another object":                  {kind: "Pipeline", spec: "{object: lead, field: status, stages: [" + won + "]}"},
 	"a change plan with a decision and its digest":  {kind: "ChangePlan", spec: "{decision: Approve, digest: abc123, by: jo@example.com}"},
-	"a change plan that is a preview":               {kind: "ChangePlan", spec: "{preview: true}"},
+	"a change plan that is a preview":               {kind: "ChangePlan", spec: "{preview: {manifests: 'kind: Tenant', prune: true}}"},
 	"former names that are never answered":          {kind: "Tenant", spec: "{changePolicy: {renameGrace: 0s}}"},
 	"former names that are answered for a year":     {kind: "Tenant", spec: "{changePolicy: {renameGrace: 8760h}}"},
 	"an interval of ten seconds":                    {kind: "Tenant", spec: "{interval: 10s}"},
@@ -184,7 +184,10 @@ var refused = map[string]struct{ kind, name, spec, answer string }{
 	"two adoptions of one tenant":             {kind: "DatabaseServer", spec: "{address: {host: db}, adminSecretRef: {name: admin}, adoptions: [{namespace: a, tenant: a, database: x}, {namespace: a, tenant: a, database: z}]}", answer: "spec.adoptions[1]: Duplicate value"},
 	"a server whose name is too long":         {kind: "DatabaseServer", name: strings.Repeat("n", 49), spec: "{address: {host: db}, adminSecretRef: {name: admin}}", answer: "metadata.name has at most 48 characters"},
 	"a decision about a plan that nobody saw": {kind: "ChangePlan", spec: "{decision: Approve}", answer: "spec.digest: Invalid value: a decision needs the digest"},
-	"a decision about a preview":              {kind: "ChangePlan", spec: "{decision: Approve, digest: abc, preview: true}", answer: "spec.decision: Invalid value: a preview is never run"},
+	"a decision about a preview":              {kind: "ChangePlan", spec: "{decision: Approve, digest: abc, by: me, preview: {manifests: a}}", answer: "spec.decision: Invalid value: a preview is never run"},
+	"a preview of nothing":                    {kind: "ChangePlan", spec: "{preview: {}}", answer: "spec.preview.manifests: Required value"},
+	"a preview that is too large":             {kind: "ChangePlan", spec: "{preview: {manifests: " + strings.Repeat("a", 524289) + "}}", answer: "spec.preview.manifests: Too long"},
+	"a preview with a name of the operator's": {kind: "ChangePlan", name: "acme-5-0123abcd", spec: "{preview: {manifests: a}}", answer: "call the preview otherwise"},
 	"a decision that is neither yes nor no":   {kind: "ChangePlan", spec: "{decision: Perhaps, digest: abc}", answer: "spec.decision: Unsupported value"},
 }
 

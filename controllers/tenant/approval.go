@@ -234,14 +234,18 @@ func (r *run) judge(ctx context.Context, record *crmv1.ChangePlan, p *plan.Plan)
 	if err != nil {
 		return judgement{}, err
 	}
-	asked := askedFor(planned(p.Changes, nil))
+	changes := planned(p.Changes, nil)
 	for i := range plans {
 		other := &plans[i]
 		over := other.Status.Phase != crmv1.PlanRejected && other.Status.Phase != crmv1.PlanSuperseded && other.Status.Phase != crmv1.PlanWaiting
 		if over || other.Spec.Decision != crmv1.DecisionReject {
 			continue
 		}
-		if told := askedFor(other.Status.Changes); len(told) > 0 && slices.Equal(told, asked) {
+		compared := len(changes)
+		if n := len(other.Status.Changes); n < int(other.Status.TotalChanges) { // the rest has no room in a status
+			compared = min(compared, n)
+		}
+		if told := askedFor(other.Status.Changes); len(told) > 0 && slices.Equal(told, askedFor(changes[:compared])) {
 			return judgement{rejected: "rejected by " + other.Spec.By}, nil
 		}
 	}

@@ -147,7 +147,7 @@ func (r *run) plans(ctx context.Context) ([]crmv1.ChangePlan, error) {
 	if err := r.Client.List(ctx, &plans, client.InNamespace(r.tenant.Namespace), client.MatchingLabels{crmv1.TenantLabel: r.tenant.Name}); err != nil {
 		return nil, fmt.Errorf("listing the plans: %w", err)
 	}
-	return plans.Items, nil
+	return slices.DeleteFunc(plans.Items, func(p crmv1.ChangePlan) bool { return p.Spec.Preview != nil }), nil
 }
 
 func (r *run) planName(p *plan.Plan) string {
@@ -175,10 +175,11 @@ func (r *run) createPlan(ctx context.Context, p *plan.Plan) (*crmv1.ChangePlan, 
 
 // planStatus is what a ChangePlan says of a plan; waits are the reasons of its changes, nil when none waits.
 func (r *run) planStatus(record *crmv1.ChangePlan, p *plan.Plan, waits []string) crmv1.ChangePlanStatus {
+	changes := planned(p.Changes, waits)
 	status := crmv1.ChangePlanStatus{
 		CommonStatus: record.Status.CommonStatus, Tenant: r.tenant.Name,
-		BaseRevision: p.Base, Revision: p.Revision, Digest: p.ApprovalDigest(),
-		Changes: planned(p.Changes, waits), TotalChanges: int32(len(p.Changes)), //nolint:gosec // bounded by the fields of a tenant
+		BaseRevision: p.Base, Revision: p.Revision, Digest: p.ApprovalDigest(), Class: ClassOf(changes),
+		Changes: changes[:min(len(changes), maxPlannedChanges)], TotalChanges: int32(len(p.Changes)), //nolint:gosec // bounded by the fields of a tenant
 	}
 	if slices.ContainsFunc(p.Changes, func(c plan.Change) bool { return c.Impact != nil }) {
 		status.CountedAt = new(metav1.NewTime(r.Now()))
@@ -235,8 +236,8 @@ func (r *run) prunePlans(ctx context.Context) error {
 }
 
 func planned(changes []plan.Change, waits []string) []crmv1.PlannedChange {
-	list := make([]crmv1.PlannedChange, 0, min(len(changes), maxPlannedChanges))
-	for i, change := range changes[:min(len(changes), maxPlannedChanges)] {
+	list := make([]crmv1.PlannedChange, 0, len(changes))
+	for i, change := range changes {
 		one := Planned(change)
 		if waits != nil {
 			one.Waits = waits[i]

@@ -27,14 +27,15 @@ import (
 	"github.com/kontor-crm/kontor/test/gen"
 )
 
-// platform is a cluster with one database server and an operator.
+// platform is a cluster with one database server and an operator, whose installation
+// tells its databases from those of other tests.
 type platform struct {
 	*env.APIServer
 	client   kube.Client
 	postgres *env.PostgresServer
 }
 
-func newPlatform(t *testing.T) *platform {
+func newPlatform(t *testing.T, installation string) *platform {
 	t.Helper()
 	p := &platform{APIServer: env.OwnCluster(t), postgres: env.Postgres(t)}
 	p.client = p.Client(t, newScheme())
@@ -45,11 +46,11 @@ func newPlatform(t *testing.T) *platform {
 		Data:       map[string][]byte{"username": []byte(admin.User), "password": []byte(admin.Password)},
 	})
 	p.create(t, gen.DatabaseServer("main", admin))
-	o := operatorOptions{healthListen: "0", metricsListen: "0", settings: tenant.Settings{Installation: "kontor", Namespace: "kontor-system", HostSuffixes: []string{"localhost"}}}
+	o := operatorOptions{healthListen: "0", metricsListen: "0", settings: tenant.Settings{Installation: installation, Namespace: "kontor-system", HostSuffixes: []string{"localhost"}}}
 	ctx, stop := context.WithCancel(t.Context())
 	ended := make(chan error, 1)
 	go func() {
-		ended <- o.run(ctx, p.Config(), admin.In("system_of_backups"), bytes.Repeat([]byte{7}, 32), logTo(io.Discard))
+		ended <- o.run(ctx, p.Config(), admin.In("system_of_"+installation), bytes.Repeat([]byte{7}, 32), logTo(io.Discard))
 	}()
 	t.Cleanup(func() {
 		stop()
@@ -108,7 +109,7 @@ func ask[T any](t *testing.T, url, sql string) T {
 
 func TestATenantComesBackFromItsBackupWithItsRecords(t *testing.T) {
 	t.Parallel()
-	p := newPlatform(t)
+	p := newPlatform(t, "backups")
 	p.create(t, &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: "acme"}},
 		gen.CustomField("acme", "customer", "tier"),
 		gen.Tenant("acme", "acme", func(t *crmv1.Tenant) { t.Spec.Modules = []crmv1.Module{} }))

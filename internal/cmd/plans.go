@@ -43,28 +43,29 @@ With -f it plans for YAML that is not applied: a file, the YAML files of a folde
 
   kubectl kontor plan -f new/ --against old/               # two folders, no cluster
   kubectl kontor plan -f new/ --against old/ -o markdown   # for a pull request
-  kubectl kontor plan -f acme/ -n acme                     # against a live tenant
+  kubectl kontor plan -f acme/ -n acme                     # against a live tenant and its records
 
 With --against, each side describes a whole tenant, its Tenant included, and what is
 only in the old one is deleted. What only the API server checks, the bounds and rules
 of the kinds (kubectl explain), is not checked.
 
-Without --against, the resources are given to the API server as a dry run, which
-checks them and needs the rights to create and update them; what else stands in the
-namespace stays, unless --prune says that it is deleted.
+Without --against, the API server checks the resources in a dry run, which needs the
+rights to create and update them. Then the operator plans with the tenant's database: a
+ChangePlan with spec.preview, which is never run and taken away again. It says how many
+records do not bear a change and which, and what would wait for an approval. What else
+stands in the namespace stays, unless --prune says that it is deleted; what waits
+there already is part of the plan.
 
-No records are asked either way. Every table is taken for one that has some, and
-what stands in the old folder or in the namespace for applied; a change that
-records may be in the way of says so. How many are is in the ChangePlan that the
-operator makes when the YAML is applied.
+With --against no records are asked: every table is taken for one that has some, and a
+change that records may be in the way of says so.
 
 Exit codes with -f: 0 nothing changes, 2 there are changes, 3 there are dangerous
 ones (what is refused and changes of a type among them), 1 it could not be planned.
 
 -o json prints tenant, class (the greatest danger), totalChanges, changes and
 retained (what was deleted and keeps its data). The changes are those of
-status.changes of a ChangePlan (kubectl explain changeplan.status.changes) with
-asksRecords and, when it is not made, refused, which says why.`,
+status.changes of a ChangePlan (kubectl explain changeplan.status.changes) with, of two
+folders, asksRecords.`,
 		Args: cobra.MaximumNArgs(1),
 		RunE: func(command *cobra.Command, args []string) error {
 			if command.Flags().Changed("filename") {

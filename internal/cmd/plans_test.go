@@ -1,11 +1,14 @@
 package cmd
 
 import (
+	"context"
 	"strings"
 	"testing"
 	"time"
 
+	rbacv1 "k8s.io/api/rbac/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/util/wait"
 	"k8s.io/client-go/rest"
 	kube "sigs.k8s.io/controller-runtime/pkg/client"
 
@@ -122,5 +125,48 @@ func TestNobodyDecidesInAnothersName(t *testing.T) {
 	born.Spec.Decision, born.Spec.Digest, born.Spec.By = crmv1.DecisionApprove, p.Status.Digest, "mallory"
 	if err := mallory.Create(t.Context(), born); err == nil || !strings.Contains(err.Error(), "a plan that is there") {
 		t.Errorf("a plan that is made with its approval: %v", err)
+	}
+}
+
+func TestWhoWritesConfigurationMakesPreviewsAndNoOtherPlans(t *testing.T) {
+	t.Parallel()
+	cluster := env.Cluster(t)
+	client := cluster.Client(t, newScheme())
+	if err := applyFolder(t.Context(), client, config.Admission, "admission"); err != nil {
+		t.Fatal(err)
+	}
+	namespace := cluster.Namespace(t)
+	for _, object := range []kube.Object{
+		&rbacv1.Role{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: "edit"}, Rules: []rbacv1.PolicyRule{
+			{APIGroups: []string{"crm.kontor.dev"}, Resources: []string{"changeplans"}, Verbs: []string{"create"}},
+		}},
+		&rbacv1.RoleBinding{
+			ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: "edit"}, RoleRef: rbacv1.RoleRef{APIGroup: rbacv1.GroupName, Kind: "Role", Name: "edit"},
+			Subjects: []rbacv1.Subject{{APIGroup: rbacv1.GroupName, Kind: rbacv1.UserKind, Name: "eve"}},
+		},
+	} {
+		if err := client.Create(t.Context(), object); err != nil {
+			t.Fatal(err)
+		}
+	}
+	as := rest.CopyConfig(cluster.Config())
+	as.Impersonate = rest.ImpersonationConfig{UserName: "eve"}
+	eve, err := kube.New(as, kube.Options{Scheme: newScheme()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	// The API server takes roles and policies up a moment after they were written.
+	made := func(spec crmv1.ChangePlanSpec) error {
+		return eve.Create(t.Context(), &crmv1.ChangePlan{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, GenerateName: "by-eve-"}, Spec: spec}, kube.DryRunAll)
+	}
+	err = wait.PollUntilContextTimeout(t.Context(), 50*time.Millisecond, time.Minute, true, func(context.Context) (bool, error) {
+		err := made(crmv1.ChangePlanSpec{})
+		return err != nil && strings.Contains(err.Error(), "a person makes one with spec.preview"), nil
+	})
+	if err != nil {
+		t.Errorf("she makes a plan that is no preview: %v", made(crmv1.ChangePlanSpec{}))
+	}
+	if err := made(crmv1.ChangePlanSpec{Preview: &crmv1.Preview{Manifests: tierField}}); err != nil {
+		t.Errorf("she makes no preview: %v", err)
 	}
 }

@@ -8,8 +8,11 @@ import (
 	"strings"
 	"testing"
 
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	kube "sigs.k8s.io/controller-runtime/pkg/client"
+
 	crmv1 "github.com/kontor-crm/kontor/api/v1alpha1"
-	"github.com/kontor-crm/kontor/test/env"
 )
 
 var update = flag.Bool("update", false, "write the golden files anew")
@@ -154,19 +157,35 @@ func TestTextsOfATenantCannotBreakTheTable(t *testing.T) {
 
 func TestAPlanIsMadeForALiveTenantWithoutApplyingIt(t *testing.T) {
 	t.Parallel()
-	cluster := env.Cluster(t)
-	client := cluster.Client(t, newScheme())
-	namespace := cluster.Namespace(t)
-	applyText(t, client, namespace, acmeTenant+"---\n"+tierField)
+	p := newPlatform(t, "previews")
+	p.create(t, &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: "acme"}})
+	applyText(t, p.client, "acme", acmeTenant+"---\n"+tierField)
+	database := p.postgres.URL(p.await(t, synced).Status.Database.Name)
+	ask[string](t, database, `INSERT INTO crm.customer (id, name, schema_revision, x_tier) VALUES (gen_random_uuid(), 'Initech', 1, repeat('g', 15)) RETURNING x_tier`)
 	planned := func(text string, args ...string) (code int, out, said string) {
 		folder := yamlFolder(t, map[string]string{"all.yaml": text})
-		return ended(append([]string{"plan", "-f", folder, "--kubeconfig", cluster.Kubeconfig(), "-n", namespace}, args...)...)
+		return ended(append([]string{"plan", "-f", folder, "--kubeconfig", p.Kubeconfig(), "-n", "acme"}, args...)...)
 	}
-	if code, out, said := planned(tierField); code != 0 || !strings.Contains(out, "no change") || !strings.Contains(said, "not all that stands in namespace") {
+	if code, out, said := planned(tierField); code != 0 || !strings.Contains(out, "no change") || said != "" {
 		t.Errorf("what stands there already: %d, %s, %s", code, out, said)
 	}
-	if code, out, said := planned(strings.Replace(tierField, "20", "10", 1)); code != planChanges || !strings.Contains(out, "shrinks from 20 to 10") || !strings.Contains(out, onlyLive) {
-		t.Errorf("a shorter length: %d, %s, %s", code, out, said)
+	if code, out, said := planned(strings.Replace(tierField, "20", "18", 1)); code != planChanges || !strings.Contains(out, "1 record, 1 with a value, none failing") {
+		t.Errorf("a length that all bear: %d, %s, %s", code, out, said)
+	}
+	for form, parts := range map[string][]string{
+		"":         {"Tenant acme: 1 change, 1 dangerous", "shrinks from 20 to 10", "1 record, 1 with a value, 1 failing: ", "would wait: 1 record does not bear it"},
+		"json":     {`"class": "Dangerous"`, `"failing": 1`, `"failingRecords"`, `"waits": "1 record does not bear it and has to be mended first"`},
+		"markdown": {"### Tenant acme: 1 change, 1 dangerous", "**Dangerous**", "1 record, 1 with a value, 1 failing"},
+	} {
+		code, out, said := planned(strings.Replace(tierField, "20", "10", 1), "-o", form)
+		if code != planDangerous || said != "" {
+			t.Errorf("a length that one does not bear ends with %d and says %s", code, said)
+		}
+		for _, part := range parts {
+			if !strings.Contains(out, part) {
+				t.Errorf("the form %q does not say %q:\n%s", form, part, out)
+			}
+		}
 	}
 	if code, out, said := planned(acmeTenant); code != 0 {
 		t.Errorf("a part of it: %d, %s, %s", code, out, said)
@@ -177,7 +196,20 @@ func TestAPlanIsMadeForALiveTenantWithoutApplyingIt(t *testing.T) {
 	if code, _, said := planned(strings.Replace(tierField, "length: 20", "length: -1", 1)); code != 1 || !strings.Contains(said, "all.yaml: line 1: CustomField/tier") || !strings.Contains(said, "spec.length") {
 		t.Errorf("what the API server refuses: %d, %s", code, said)
 	}
-	if exported, _ := mustKontor(t, "export", "--kubeconfig", cluster.Kubeconfig(), "-n", namespace); !strings.Contains(exported, "length: 20") {
+	if code, _, said := planned(strings.NewReplacer("tier", "other", "object: customer", "object: custommer").Replace(tierField)); code != 1 || !strings.Contains(said, "CustomField/other: spec.object: ") {
+		t.Errorf("what does not compile: %d, %s", code, said)
+	}
+	if code, _, said := planned(strings.Replace(acmeTenant, "name: acme", "name: globex", 1)); code != 1 || !strings.Contains(said, "metadata.name never changes") {
+		t.Errorf("another tenant: %d, %s", code, said)
+	}
+	var left crmv1.ChangePlanList
+	if err := p.client.List(t.Context(), &left, kube.InNamespace("acme")); err != nil {
+		t.Fatal(err)
+	}
+	if len(left.Items) != 1 || left.Items[0].Status.Phase != crmv1.PlanApplied {
+		t.Errorf("the questions are left behind: %+v", left.Items)
+	}
+	if exported, _ := mustKontor(t, "export", "--kubeconfig", p.Kubeconfig(), "-n", "acme"); !strings.Contains(exported, "length: 20") {
 		t.Errorf("planning changed the tenant:\n%s", exported)
 	}
 }

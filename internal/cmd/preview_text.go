@@ -53,6 +53,9 @@ func (p *preview) describe(out io.Writer) error {
 			fmt.Fprintf(&text, "             %s\n", note)
 		}
 	}
+	if more := p.TotalChanges - len(p.Changes); more > 0 {
+		fmt.Fprintf(&text, "\n  and %d more\n", more)
+	}
 	if len(p.Retained) > 0 {
 		fmt.Fprint(&text, "\nDeleted, and kept in the applied schema with their data:\n")
 		for _, one := range p.Retained {
@@ -68,8 +71,17 @@ func (c *previewChange) notes() []string {
 	if c.Refused != "" {
 		notes = append(notes, "refused: "+c.Refused)
 	}
-	if c.AsksRecords {
+	switch impact := c.Impact; {
+	case impact != nil && impact.Failing > 0:
+		notes = append(notes, fmt.Sprintf("%s, %d with a value, %d failing: %s", counted(int(impact.Records), "record"), impact.Filled, impact.Failing,
+			strings.Join(impact.FailingRecords, ", ")))
+	case impact != nil:
+		notes = append(notes, fmt.Sprintf("%s, %d with a value, none failing", counted(int(impact.Records), "record"), impact.Filled))
+	case c.AsksRecords:
 		notes = append(notes, onlyLive)
+	}
+	if c.Waits != "" {
+		notes = append(notes, "would wait: "+c.Waits)
 	}
 	if c.Rewrites && c.Refused == "" {
 		notes = append(notes, "rewrites the table")
