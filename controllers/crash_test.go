@@ -78,6 +78,13 @@ func (s crashingSchemas) Apply(ctx context.Context, database secret.Connection, 
 	return s.Schemas.Apply(ctx, database, p, wanted)
 }
 
+func (s crashingSchemas) Run(ctx context.Context, database secret.Connection, p *plan.Plan, wanted *schema.Schema, tell func(plan.Progress)) error {
+	if err := s.step(); err != nil {
+		return err
+	}
+	return s.Schemas.Run(ctx, database, p, wanted, tell)
+}
+
 func (s crashingSchemas) EnsureAdministrator(ctx context.Context, database secret.Connection, email, name, passwordHash string) (bool, error) {
 	if err := s.step(); err != nil {
 		return false, err

@@ -182,7 +182,7 @@ func startOperator(t FullGinkgoTInterface, config *rest.Config, o operatorOption
 	if o.decorate != nil {
 		parts = o.decorate(parts)
 	}
-	rollouts := rollout.New(parts.Schemas)
+	rollouts := rollout.New(parts.Schemas, parts.Now)
 	Expect(manager.Add(rollouts)).To(Succeed())
 	parts.Rollouts = rollouts
 	Expect(controllers.Setup(manager, parts)).To(Succeed())

@@ -181,6 +181,11 @@ type ChangePlanStatus struct {
 	// +optional
 	CountedAt *metav1.Time `json:"countedAt,omitempty"`
 
+	// progress is how far the plan has come while it runs beside the people who work. It
+	// is told every few seconds.
+	// +optional
+	Progress *PlanProgress `json:"progress,omitempty"`
+
 	// startedAt is the moment of the first change.
 	// +optional
 	StartedAt *metav1.Time `json:"startedAt,omitempty"`
@@ -216,6 +221,46 @@ type ChangePlanStatus struct {
 	// +optional
 	// +kubebuilder:validation:MaxLength=2048
 	Message string `json:"message,omitempty"`
+}
+
+// PlanStep is what a plan does now that runs.
+// +kubebuilder:validation:Enum=Preparing;Filling;Proving;Switching;Finishing
+type PlanStep string
+
+// The steps of a plan that runs, in their order.
+const (
+	// StepPreparing makes whoever writes obey the change from now on.
+	StepPreparing PlanStep = "Preparing"
+	// StepFilling goes through the records in batches.
+	StepFilling PlanStep = "Filling"
+	// StepProving checks rules against the records that are there, and makes indexes.
+	StepProving PlanStep = "Proving"
+	// StepSwitching applies the revision.
+	StepSwitching PlanStep = "Switching"
+	// StepFinishing does what follows the revision.
+	StepFinishing PlanStep = "Finishing"
+)
+
+// PlanProgress is how far a plan has come that runs.
+type PlanProgress struct {
+	// phase is what the plan does now: Preparing, Filling, Proving, Switching or Finishing.
+	// +optional
+	Phase PlanStep `json:"phase,omitempty"`
+
+	// change is the summary of the change that it does it for.
+	// +optional
+	// +kubebuilder:validation:MaxLength=1024
+	Change string `json:"change,omitempty"`
+
+	// done is the number of records of that change that have been gone through.
+	// +optional
+	// +kubebuilder:validation:Minimum=0
+	Done int64 `json:"done,omitempty"`
+
+	// total is about how many there are; 0 where records are not gone through in batches.
+	// +optional
+	// +kubebuilder:validation:Minimum=0
+	Total int64 `json:"total,omitempty"`
 }
 
 // PlannedChange is one step of a plan.

@@ -81,8 +81,8 @@ func (r *run) conclude(ctx context.Context, record *crmv1.ChangePlan, p *plan.Pl
 // it writes down what became of it.
 func (r *run) concludeRollout(ctx context.Context) (running *plan.Plan, err error) {
 	state := r.Rollouts.Look(r.id)
-	if state.Plan == nil || !state.Ended {
-		return state.Plan, nil
+	if !state.Ended {
+		return state.Plan, r.tellProgress(ctx, state)
 	}
 	record, found, err := r.recorded(ctx, state.Plan)
 	if err != nil {
@@ -92,6 +92,24 @@ func (r *run) concludeRollout(ctx context.Context) (running *plan.Plan, err erro
 		record = nil
 	}
 	return nil, r.conclude(ctx, record, state.Plan, state.Err)
+}
+
+// tellProgress writes down how far a rollout has come.
+func (r *run) tellProgress(ctx context.Context, state Rollout) error {
+	if state.Progress == (plan.Progress{}) {
+		return nil
+	}
+	record, found, err := r.recorded(ctx, state.Plan)
+	if err != nil || !found {
+		return err
+	}
+	before := record.DeepCopy()
+	record.Status.Progress = progressOf(state.Progress)
+	return reconcile.Patch(ctx, r.Client, record, before)
+}
+
+func progressOf(p plan.Progress) *crmv1.PlanProgress {
+	return &crmv1.PlanProgress{Phase: crmv1.PlanStep(p.Phase), Change: cut(p.Summary, maxSummary), Done: p.Done, Total: p.Total}
 }
 
 // settlePlans says of plans that were under way when the process ended what became
@@ -114,7 +132,7 @@ func (r *run) settlePlans(ctx context.Context, d *decision) error {
 		}
 		before := record.DeepCopy()
 		finished := metav1.NewTime(r.Now())
-		record.Status.FinishedAt = &finished
+		record.Status.FinishedAt, record.Status.Progress = &finished, nil
 		record.Status.Phase, record.Status.Message = crmv1.PlanApplied, fmt.Sprintf("applied as revision %d", record.Status.Revision)
 		if d.applied == nil || record.Status.Revision > d.applied.Revision {
 			record.Status.Phase, record.Status.Message = crmv1.PlanFailed, "it was broken off before it changed anything, and another plan followed"
@@ -206,7 +224,7 @@ func (r *run) patchPlan(ctx context.Context, record, before *crmv1.ChangePlan) e
 func (r *run) concludePlan(ctx context.Context, record *crmv1.ChangePlan, cause error) error {
 	before := record.DeepCopy()
 	finished := metav1.NewTime(r.Now())
-	record.Status.FinishedAt = &finished
+	record.Status.FinishedAt, record.Status.Progress = &finished, nil
 	record.Status.Phase, record.Status.Message = crmv1.PlanApplied, fmt.Sprintf("applied as revision %d", record.Status.Revision)
 	if cause != nil {
 		record.Status.Phase, record.Status.Message = crmv1.PlanFailed, "an error that the operator's log describes"

@@ -93,6 +93,8 @@ type Schemas interface {
 	// the plan's revision); then the steps that cannot be in a transaction. A crash in
 	// between leaves differences that the next plan finds.
 	Apply(ctx context.Context, database secret.Connection, p *plan.Plan, wanted *schema.Schema) error
+	// Run is Apply, and tells how far it has come, with each batch of rows.
+	Run(ctx context.Context, database secret.Connection, p *plan.Plan, wanted *schema.Schema, tell func(plan.Progress)) error
 	// EnsurePartitions makes the history's partitions three months ahead; it says whether it had to.
 	EnsurePartitions(ctx context.Context, database secret.Connection) (made bool, err error)
 	// EnsureAdministrator gives the tenant its first administrator when nobody can sign
@@ -110,7 +112,8 @@ type Rollouts interface {
 	Look(id Identity) Rollout
 	// Stop breaks off the tenant's rollout, waits for it and forgets it.
 	Stop(id Identity)
-	// Notify has f called with each tenant whose rollout has ended.
+	// Notify has f called with each tenant whose rollout has ended, and every few seconds
+	// with one whose rollout has come further.
 	Notify(f func(Identity))
 }
 
@@ -118,6 +121,8 @@ type Rollouts interface {
 type Rollout struct {
 	// Plan is what runs or ran; nil when there is none.
 	Plan *plan.Plan
+	// Progress is how far it has come while it runs.
+	Progress plan.Progress
 	// Ended says that it is over; Err is why it failed, or nil.
 	Ended bool
 	Err   error

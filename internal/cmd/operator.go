@@ -158,7 +158,7 @@ func (o *operatorOptions) run(ctx context.Context, config *rest.Config, system s
 		return fmt.Errorf("adding the readiness check: %w", err)
 	}
 	schemas := provision.NewSchemas(servers)
-	rollouts := rollout.New(schemas)
+	rollouts := rollout.New(schemas, time.Now)
 	if err := manager.Add(rollouts); err != nil {
 		return fmt.Errorf("adding the rollouts: %w", err)
 	}

@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"runtime/debug"
 	"sync"
+	"time"
 
 	"github.com/kontor-crm/kontor/controllers/tenant"
 	"github.com/kontor-crm/kontor/internal/plan"
@@ -16,10 +17,13 @@ import (
 	"github.com/kontor-crm/kontor/internal/secret"
 )
 
-// Applier does what a plan says.
-type Applier interface {
-	Apply(ctx context.Context, database secret.Connection, p *plan.Plan, wanted *schema.Schema) error
+// Runner does what a plan says, and tells how far it has come.
+type Runner interface {
+	Run(ctx context.Context, database secret.Connection, p *plan.Plan, wanted *schema.Schema, tell func(plan.Progress)) error
 }
+
+// tellEvery is how often, at most, it is told how far a rollout has come.
+const tellEvery = 3 * time.Second
 
 // atOnce is how many plans run at the same time: they share the servers with the
 // people who work there.
@@ -31,13 +35,14 @@ var errStopped = errors.New("the rollout was broken off")
 // Rollouts are the plans that run, one a tenant. It implements tenant.Rollouts, and is a
 // Runnable of the manager.
 type Rollouts struct {
-	applier Applier
-	places  chan struct{}
+	runner Runner
+	clock  func() time.Time
+	places chan struct{}
 
 	mu      sync.Mutex
 	all     map[tenant.Identity]*rollout
 	stopped bool
-	ended   func(tenant.Identity)
+	notify  func(tenant.Identity)
 	running sync.WaitGroup
 }
 
@@ -49,18 +54,22 @@ type rollout struct {
 	stop   context.CancelCauseFunc
 	done   chan struct{} // closed when err is set
 	err    error
+
+	// progress was told at toldAt; both are under the lock of Rollouts.
+	progress plan.Progress
+	toldAt   time.Time
 }
 
 // New runs nothing yet.
-func New(applier Applier) *Rollouts {
-	return &Rollouts{applier: applier, places: make(chan struct{}, atOnce), all: map[tenant.Identity]*rollout{}}
+func New(runner Runner, clock func() time.Time) *Rollouts {
+	return &Rollouts{runner: runner, clock: clock, places: make(chan struct{}, atOnce), all: map[tenant.Identity]*rollout{}}
 }
 
-// Notify calls f with each tenant whose rollout has ended.
+// Notify calls f with each tenant whose rollout has ended, or has come further.
 func (r *Rollouts) Notify(f func(tenant.Identity)) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.ended = f
+	r.notify = f
 }
 
 // Start waits until ctx ends, then breaks off what runs and waits for it.
@@ -84,22 +93,40 @@ func (r *Rollouts) Begin(id tenant.Identity, database secret.Connection, p *plan
 		return
 	}
 	ctx, stop := context.WithCancelCause(context.Background()) //nolint:forbidigo // it outlives the reconcile that begins it; Start and Stop end it
-	one := &rollout{plan: p, wanted: wanted, stop: stop, done: make(chan struct{})}
+	one := &rollout{plan: p, wanted: wanted, stop: stop, done: make(chan struct{}), toldAt: r.clock()}
 	r.all[id] = one
 	r.running.Go(func() {
-		one.err = r.run(ctx, database, one)
+		one.err = r.run(ctx, id, database, one)
 		stop(nil)
 		close(one.done)
 		r.mu.Lock()
-		ended := r.ended
+		notify := r.notify
 		r.mu.Unlock()
-		if ended != nil {
-			ended(id)
+		if notify != nil {
+			notify(id)
 		}
 	})
 }
 
-func (r *Rollouts) run(ctx context.Context, database secret.Connection, one *rollout) (err error) {
+// tell takes down how far a rollout has come, and says so when that was not said for a while.
+func (r *Rollouts) tell(id tenant.Identity, one *rollout, progress plan.Progress) {
+	now := r.clock()
+	r.mu.Lock()
+	one.progress = progress
+	notify := r.notify
+	if now.Sub(one.toldAt) < tellEvery {
+		notify = nil
+	}
+	if notify != nil {
+		one.toldAt = now
+	}
+	r.mu.Unlock()
+	if notify != nil {
+		notify(id)
+	}
+}
+
+func (r *Rollouts) run(ctx context.Context, id tenant.Identity, database secret.Connection, one *rollout) (err error) {
 	select {
 	case <-ctx.Done():
 		return context.Cause(ctx)
@@ -114,7 +141,7 @@ func (r *Rollouts) run(ctx context.Context, database secret.Connection, one *rol
 			err = fmt.Errorf("a panic: %v\n%s", failed, debug.Stack())
 		}
 	}()
-	return r.applier.Apply(ctx, database, one.plan, one.wanted)
+	return r.runner.Run(ctx, database, one.plan, one.wanted, func(progress plan.Progress) { r.tell(id, one, progress) })
 }
 
 // Look says how the tenant's rollout stands. One that has ended is told once.
@@ -130,7 +157,7 @@ func (r *Rollouts) Look(id tenant.Identity) tenant.Rollout {
 		delete(r.all, id)
 		return tenant.Rollout{Plan: one.plan, Ended: true, Err: one.err}
 	default:
-		return tenant.Rollout{Plan: one.plan}
+		return tenant.Rollout{Plan: one.plan, Progress: one.progress}
 	}
 }
 

@@ -3,7 +3,9 @@ package rollout_test
 import (
 	"context"
 	"errors"
+	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/kontor-crm/kontor/controllers/tenant"
 	"github.com/kontor-crm/kontor/internal/plan"
@@ -12,16 +14,22 @@ import (
 	"github.com/kontor-crm/kontor/internal/secret"
 )
 
-// applier does what the test says.
-type applier func(ctx context.Context, p *plan.Plan) error
+// runner does what the test says.
+type runner func(ctx context.Context, p *plan.Plan, tell func(plan.Progress)) error
 
-func (a applier) Apply(ctx context.Context, _ secret.Connection, p *plan.Plan, _ *schema.Schema) error {
-	return a(ctx, p)
+func (a runner) Run(ctx context.Context, _ secret.Connection, p *plan.Plan, _ *schema.Schema, tell func(plan.Progress)) error {
+	return a(ctx, p, tell)
 }
 
-func start(t *testing.T, a applier) (r *rollout.Rollouts, ended chan tenant.Identity, stop func()) {
+// ticking is a clock that goes on by two seconds with each look at it.
+func ticking() func() time.Time {
+	var looks atomic.Int64
+	return func() time.Time { return time.Unix(2*looks.Add(1), 0) }
+}
+
+func start(t *testing.T, a runner) (r *rollout.Rollouts, ended chan tenant.Identity, stop func()) {
 	t.Helper()
-	r, ended = rollout.New(a), make(chan tenant.Identity, 100)
+	r, ended = rollout.New(a, ticking()), make(chan tenant.Identity, 100)
 	r.Notify(func(id tenant.Identity) { ended <- id })
 	ctx, cancel := context.WithCancel(t.Context())
 	finished := make(chan error, 1)
@@ -40,7 +48,7 @@ var acme = tenant.Identity{Namespace: "acme", Name: "acme"}
 func TestARolloutRunsBesideAndIsToldOnce(t *testing.T) {
 	t.Parallel()
 	goOn, failed := make(chan struct{}), errors.New("a row does not bear it")
-	r, ended, stop := start(t, func(ctx context.Context, _ *plan.Plan) error {
+	r, ended, stop := start(t, func(ctx context.Context, _ *plan.Plan, _ func(plan.Progress)) error {
 		select {
 		case <-goOn:
 			return failed
@@ -67,10 +75,38 @@ func TestARolloutRunsBesideAndIsToldOnce(t *testing.T) {
 	}
 }
 
+func TestItIsToldEveryFewSecondsHowFarARolloutHasCome(t *testing.T) {
+	t.Parallel()
+	goOn := make(chan struct{})
+	r, told, stop := start(t, func(_ context.Context, _ *plan.Plan, tell func(plan.Progress)) error {
+		for done := range int64(4) {
+			tell(plan.Progress{Phase: plan.Filling, Done: done, Total: 4})
+		}
+		<-goOn
+		return nil
+	})
+	defer stop()
+	r.Begin(acme, secret.Connection{}, &plan.Plan{}, nil)
+	// The clock goes on by two seconds with each look: every second report is told.
+	<-told
+	<-told
+	if state := r.Look(acme); state.Progress != (plan.Progress{Phase: plan.Filling, Done: 3, Total: 4}) || state.Ended {
+		t.Errorf("it is %+v", state)
+	}
+	close(goOn)
+	<-told
+	if state := r.Look(acme); !state.Ended {
+		t.Errorf("it is %+v", state)
+	}
+	if len(told) > 0 {
+		t.Errorf("it was told %d times more", len(told))
+	}
+}
+
 func TestFewRolloutsRunAtOnceAndAllEndWithTheProcess(t *testing.T) {
 	t.Parallel()
 	began := make(chan struct{}, 100)
-	r, ended, stop := start(t, func(ctx context.Context, _ *plan.Plan) error {
+	r, ended, stop := start(t, func(ctx context.Context, _ *plan.Plan, _ func(plan.Progress)) error {
 		began <- struct{}{}
 		<-ctx.Done()
 		return context.Cause(ctx)
@@ -104,7 +140,7 @@ func TestFewRolloutsRunAtOnceAndAllEndWithTheProcess(t *testing.T) {
 
 func TestARolloutIsBrokenOffWhenItsTenantGoes(t *testing.T) {
 	t.Parallel()
-	r, _, stop := start(t, func(ctx context.Context, _ *plan.Plan) error {
+	r, _, stop := start(t, func(ctx context.Context, _ *plan.Plan, _ func(plan.Progress)) error {
 		<-ctx.Done()
 		return context.Cause(ctx)
 	})
@@ -119,7 +155,7 @@ func TestARolloutIsBrokenOffWhenItsTenantGoes(t *testing.T) {
 
 func TestAPanicIsTheTroubleOfOneRollout(t *testing.T) {
 	t.Parallel()
-	r, ended, stop := start(t, func(context.Context, *plan.Plan) error { panic("oh") })
+	r, ended, stop := start(t, func(context.Context, *plan.Plan, func(plan.Progress)) error { panic("oh") })
 	defer stop()
 	r.Begin(acme, secret.Connection{}, &plan.Plan{}, nil)
 	<-ended
