@@ -360,7 +360,7 @@ func (g *grouping) sql(filter *expr.Expression, r AggregateRequest, limit int) (
 		switch {
 		case o.title:
 			alias := "t" + strconv.Itoa(i)
-			outer = append(outer, g.title(alias, o.target))
+			outer = append(outer, titleOf(g.access, alias, o.target))
 			joins.WriteString(" LEFT JOIN " + o.target.QualifiedTable() + " AS " + alias + " ON " + idOf(alias) + " = " + column + " AND " + live(alias))
 		case o.currency:
 			names = append(names, o.field.Column+"_least", o.field.Column+"_most")
@@ -394,22 +394,6 @@ func (g *grouping) sql(filter *expr.Expression, r AggregateRequest, limit int) (
 		") AS g (" + strings.Join(names, ", ") + ")" + joins.String() + having + order + " LIMIT " + strconv.Itoa(limit+1), nil
 }
 
-// title is what people call the record of the alias.
-func (g *grouping) title(alias string, target *schema.Object) string {
-	f := target.TitleField()
-	if !g.access.maySee(target, f) {
-		return "NULL::text"
-	}
-	var leaves []string
-	for _, leaf := range f.Leaves() {
-		leaves = append(leaves, column(alias, leaf)+"::text")
-	}
-	if len(leaves) == 1 {
-		return leaves[0]
-	}
-	return "NULLIF(concat_ws(' ', " + strings.Join(leaves, ", ") + "), '')"
-}
-
 // having is the condition on rows.
 func (g *grouping) having(text string) (string, error) {
 	if strings.TrimSpace(text) == "" {
@@ -439,7 +423,7 @@ func (g *grouping) order(sort []string) (string, error) {
 	add := func(i int, direction string) {
 		column := "g." + schema.QuoteIdent(g.outputs[i].field.Column)
 		if g.outputs[i].title {
-			keys = append(keys, g.title("t"+strconv.Itoa(i), g.outputs[i].target)+direction)
+			keys = append(keys, titleOf(g.access, "t"+strconv.Itoa(i), g.outputs[i].target)+direction)
 		}
 		keys = append(keys, column+direction)
 	}

@@ -1,7 +1,6 @@
 package query
 
 import (
-	"encoding/base64"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -163,9 +162,7 @@ func (c *Compiler) page(a Access, o *schema.Object, r ListRequest, limit int, se
 	}
 	list := &List{Limit: limit, keys: keys}
 	context := c.cursorContext(o, r, keys)
-	list.seal = func(plain []byte) string {
-		return base64.RawURLEncoding.EncodeToString(c.cursors.Seal(plain, context))
-	}
+	list.seal = func(plain []byte) string { return c.sealCursor(plain, context) }
 
 	var args expr.Args
 	where := live(record)
@@ -185,7 +182,7 @@ func (c *Compiler) page(a Access, o *schema.Object, r ListRequest, limit int, se
 	}
 	var last []*string
 	if r.After != "" {
-		if last, err = c.openCursor(r.After, context, keys); err != nil {
+		if last, err = c.lastOf(r.After, context, keys); err != nil {
 			return nil, err
 		}
 	}

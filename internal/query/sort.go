@@ -1,7 +1,6 @@
 package query
 
 import (
-	"encoding/base64"
 	"encoding/json"
 	"slices"
 	"strconv"
@@ -202,23 +201,11 @@ func (c *Compiler) cursorContext(o *schema.Object, r ListRequest, keys []sortKey
 	return string(context)
 }
 
-// openCursor reads the values of the last row of the page before.
-func (c *Compiler) openCursor(cursor, context string, keys []sortKey) ([]*string, error) {
-	foreign := malformed("after", "this is not a cursor of the same list; start at its first page")
-	if len(cursor) > maxCursor {
-		return nil, foreign
+// lastOf reads the values of the last row of the page before.
+func (c *Compiler) lastOf(cursor, context string, keys []sortKey) ([]*string, error) {
+	values, err := c.openCursor(cursor, context)
+	if err == nil && (len(values) != len(keys) || values[len(keys)-1] == nil) {
+		err = malformed("after", "this is not a cursor of the same list; start at its first page")
 	}
-	sealed, err := base64.RawURLEncoding.DecodeString(cursor)
-	if err != nil {
-		return nil, foreign
-	}
-	plain, err := c.cursors.Open(sealed, context)
-	if err != nil {
-		return nil, foreign
-	}
-	var values []*string
-	if err := json.Unmarshal(plain, &values); err != nil || len(values) != len(keys) || values[len(keys)-1] == nil {
-		return nil, foreign
-	}
-	return values, nil
+	return values, err
 }

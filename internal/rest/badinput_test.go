@@ -133,6 +133,12 @@ func (w *badWorld) calls() []good {
 		}},
 		{route: "POST /api/v1/records/{object}", path: "/api/v1/records/customer", status: 201, body: map[string]any{"name": "New"}, wrong: customer},
 		{route: "GET /api/v1/records/{object}/{id}", path: record, status: 200, wrong: map[string][]any{"fields": wrongFields, "colour": {"red"}}},
+		{route: "GET /api/v1/records/{object}/{id}/history", path: record + "/history", status: 200, wrong: map[string][]any{
+			"limit": {"0", "201", "x", "-1", "1e9"}, "after": wrongCursors, "kinds": {"changes"},
+		}},
+		{route: "GET /api/v1/records/{object}/{id}/timeline", path: record + "/timeline", status: 200, wrong: map[string][]any{
+			"limit": {"0", "201", "x", "-1", "1e9"}, "after": wrongCursors, "kinds": {"nothing", "customer", injected, "changes,,"}, "colour": {"red"},
+		}},
 		{route: "GET /api/v1/records/{object}/{id}/external", path: record + "/external", status: 200},
 		{route: "GET /api/v1/records/{object}/external/{system}/{external}", path: "/api/v1/records/customer/external/sap/x", status: 404},
 		{route: "PATCH /api/v1/records/{object}/{id}", path: record, status: 200, body: map[string]any{"name": "There"}, wrong: customer},

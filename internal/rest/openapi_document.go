@@ -134,6 +134,7 @@ func describeAPI(s *schema.Schema) *apiDocument {
 	}
 	describeSessions(d)
 	describeMe(d)
+	describeTimelines(d)
 	describeSearch(d)
 	describeJobs(d)
 	describeFiles(d)
@@ -446,6 +447,7 @@ func (b objectCalls) single() {
 	remove.Parameters = []apiParameter{id, ifMatch}
 	b.document.Paths[b.path()+"/{id}"] = apiPath{"get": get, "patch": change, "delete": remove}
 	b.external(id, get.Parameters[1])
+	b.timeline(id)
 	restore := b.operation("restore", "bring a deleted one back", map[string]*apiResponse{
 		"200": b.record("The record."), "404": responseRef("notFound"), "409": responseRef("conflict"), "412": responseRef("stale"),
 	})

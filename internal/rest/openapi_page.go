@@ -1,5 +1,13 @@
 package rest
 
+import (
+	"encoding/json"
+	"slices"
+	"strconv"
+
+	"github.com/kontor-crm/kontor/internal/query"
+)
+
 // describePerson is who has signed in.
 func describePerson() *apiSchema {
 	return closed(map[string]*apiSchema{"id": identifier(), "name": text(), "email": text(), "administrator": {Type: "boolean"}},
@@ -44,4 +52,46 @@ func describeMe(d *apiDocument) {
 			}},
 		},
 	}
+}
+
+// describeTimelines adds what happened to records.
+func describeTimelines(d *apiDocument) {
+	anything := func(description string) *apiSchema { return &apiSchema{Description: description} }
+	d.Components.Schemas["recordChange"] = closed(map[string]*apiSchema{
+		"at": moment(), "version": whole(), "channel": text(),
+		"operation": {Type: "string", Enum: anyOf([]string{"create", "update", "move", "delete", "restore"})},
+		"actor":     {OneOf: []*apiSchema{closed(map[string]*apiSchema{"id": identifier(), "name": text()}, "id"), {Type: "null"}}},
+		"changes": listOf(closed(map[string]*apiSchema{
+			"field": text(), "label": text(), "type": text(), "gone": {Type: "boolean", Description: "The schema has no such field any more."},
+			"old": anything("As it was written."), "new": anything("As it was written."),
+		}, "field", "old", "new")),
+	}, "at", "version", "operation", "actor", "channel", "changes")
+	d.Components.Schemas["moment"] = closed(map[string]*apiSchema{
+		"at": moment(), "change": schemaRef("recordChange"), "object": text(), "record": {Type: "object"},
+	}, "at")
+}
+
+// timeline adds the calls about what happened to a record.
+func (b objectCalls) timeline(id apiParameter) {
+	page := func(item string) map[string]*apiResponse {
+		return map[string]*apiResponse{
+			"200": {Description: "A page. titles are what people call those who acted, and the records that relations point to, by id.", Content: jsonOf(closed(map[string]*apiSchema{
+				"items": listOf(schemaRef(item)), "titles": {Type: "object"}, "next": text(),
+			}, "items", "titles"))},
+			"400": responseRef("malformed"), "404": responseRef("notFound"),
+		}
+	}
+	parameters := []apiParameter{
+		id,
+		{Name: "limit", In: "query", Schema: &apiSchema{Type: "integer", Minimum: "1", Maximum: json.Number(strconv.Itoa(query.MaxTimelineLimit))}},
+		{Name: "after", In: "query", Description: "The next of the page before.", Schema: text()},
+	}
+	history := b.operation("history", "the changes of one, deleted or not, the newest first", page("recordChange"))
+	history.Parameters = parameters
+	b.document.Paths[b.path()+"/{id}/history"] = apiPath{"get": history}
+	timeline := b.operation("timeline", "the changes of one, with the records that tell of it: activities, calls, messages, documents", page("moment"))
+	timeline.Parameters = append(slices.Clone(parameters), apiParameter{
+		Name: "kinds", In: "query", Description: "changes and names of objects, separated by commas; all without it.", Schema: text(),
+	})
+	b.document.Paths[b.path()+"/{id}/timeline"] = apiPath{"get": timeline}
 }

@@ -110,7 +110,7 @@ func (e *exportStream) begin(s *schema.Schema, columns []query.Column) error {
 	header.Set("Content-Disposition", mime.FormatMediaType("attachment", map[string]string{"filename": e.call.PathValue("object") + "." + e.format}))
 	deprecate(header, e.call.former)
 	e.w.WriteHeader(http.StatusOK)
-	d := describer{schema: s, languages: append(languages(e.call.Header.Get("Accept-Language")), s.Organisation.Language)}
+	d := e.call.describer(s)
 	object, _ := s.Object(e.call.PathValue("object"))
 	names := make([]string, 0, len(columns))
 	for _, column := range columns {

@@ -21,6 +21,8 @@ func routes(o Options) *http.ServeMux {
 	mux.Handle("POST /api/v1/records/{object}", d.writing(createRecord))
 	mux.Handle("GET /api/v1/records/{object}/{id}", d.reading(getRecord))
 	mux.Handle("GET /api/v1/records/{object}/{id}/external", d.reading(listExternal))
+	mux.Handle("GET /api/v1/records/{object}/{id}/history", d.reading(readHistory))
+	mux.Handle("GET /api/v1/records/{object}/{id}/timeline", d.reading(readTimeline))
 	mux.Handle("GET /api/v1/records/{object}/external/{system}/{external}", d.reading(getExternal))
 	mux.Handle("PATCH /api/v1/records/{object}/{id}", d.writing(patchRecord))
 	mux.Handle("DELETE /api/v1/records/{object}/{id}", d.writing(deleteRecord))

@@ -136,10 +136,8 @@ type stageAnswer struct {
 // asks again and again whether it has changed: the long part of it is made once.
 func readSchema(made *descriptions) handler {
 	return func(_ context.Context, c *call, model *tenancy.Model) (*answer, error) {
-		languages := append(languages(c.Header.Get("Accept-Language")), model.Schema.Organisation.Language)
-		known, err := made.of(c.tenant.Key+" "+strings.Join(languages, ","), model.Schema, func() ([]byte, error) {
-			return json.Marshal(describeModel(model.Schema, languages))
-		})
+		d := c.describer(model.Schema)
+		known, err := made.of(c.tenant.Key+" "+strings.Join(d.languages, ","), model.Schema, func() ([]byte, error) { return json.Marshal(d.model()) })
 		if err != nil {
 			return nil, err
 		}
@@ -156,14 +154,24 @@ func readSchema(made *descriptions) handler {
 	}
 }
 
-// describeModel is what a model holds, in some languages.
-func describeModel(s *schema.Schema, languages []string) schemaBody {
-	d := describer{schema: s, languages: languages}
+// describer says what a model holds in some languages.
+type describer struct {
+	schema    *schema.Schema
+	languages []string
+}
+
+// describer says it in the languages that the request asks for, and then in the organisation's.
+func (c *call) describer(s *schema.Schema) describer {
+	return describer{schema: s, languages: append(languages(c.Header.Get("Accept-Language")), s.Organisation.Language)}
+}
+
+// model is all that the model holds.
+func (d describer) model() schemaBody {
 	body := schemaBody{Objects: []objectDescription{}, Pipelines: []pipelineAnswer{}}
-	for _, object := range s.Objects {
+	for _, object := range d.schema.Objects {
 		body.Objects = append(body.Objects, d.object(object))
 	}
-	for _, pipeline := range s.Pipelines {
+	for _, pipeline := range d.schema.Pipelines {
 		body.Pipelines = append(body.Pipelines, d.pipeline(pipeline))
 	}
 	return body
@@ -213,12 +221,6 @@ func languages(header string) []string {
 		found = append(found, tag.String(), base.String())
 	}
 	return found
-}
-
-// describer says what a model holds in some languages.
-type describer struct {
-	schema    *schema.Schema
-	languages []string
 }
 
 func (d describer) label(label schema.Label, otherwise string) string {

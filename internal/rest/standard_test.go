@@ -85,6 +85,9 @@ func TestEachObjectOfTheStandardModelIsServed(t *testing.T) {
 				t.Errorf("%s.%s is %v", object.Name, f.Name, value)
 			}
 		}
+		if happened := u.get(path + "/" + ids[object.Identity] + "/timeline").items(); len(happened) < 1 {
+			t.Errorf("nothing happened to %s", object.Name)
+		}
 		for filters := range slices.Chunk(filtersOf(object, got), 8) {
 			filter := strings.Join(filters, " && ")
 			r := u.get(path + "?fields=id&filter=" + url.QueryEscape(filter))
