@@ -233,11 +233,16 @@ func numericDigits(storage string) (precision, scale int, ok bool) {
 // condition is the rule in SQL. A null passes every CHECK.
 func condition(f *schema.Field, rule schema.Rule) string {
 	name := schema.QuoteIdent(f.Column)
+	if f.Storage() == schema.StorageJSON && rule.Kind == schema.RuleMaxLength {
+		name += "::text"
+	}
+	return conditionOn(name, rule)
+}
+
+// conditionOn is the rule of a value, in SQL.
+func conditionOn(name string, rule schema.Rule) string {
 	switch rule.Kind {
 	case schema.RuleMaxLength:
-		if f.Storage() == schema.StorageJSON {
-			name += "::text"
-		}
 		return fmt.Sprintf("char_length(%s) <= %d", name, rule.Length)
 	case schema.RuleMin:
 		return fmt.Sprintf("%s >= %s", name, rule.Number)

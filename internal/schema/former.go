@@ -83,20 +83,21 @@ func companions(former []FormerName, added string) []FormerName {
 	return beside
 }
 
-// timeless are the objects without the times of their former names: when a rename
-// comes into play is no part of what a schema says.
+// timeless are the objects without the times of their former names and previous
+// columns: when a change comes into play is no part of what a schema says.
 func timeless(objects []*Object) []*Object {
 	all := slices.Clone(objects)
+	timed := func(f *Field) bool { return len(f.Former)+len(f.Previous) > 0 }
 	for i, o := range all {
-		if len(o.Former) == 0 && !slices.ContainsFunc(o.Fields, func(f *Field) bool { return len(f.Former) > 0 }) {
+		if len(o.Former) == 0 && !slices.ContainsFunc(o.Fields, timed) {
 			continue
 		}
 		c := *o
 		c.Former, c.Fields = namesAlone(o.Former), slices.Clone(o.Fields)
 		for j, f := range c.Fields {
-			if len(f.Former) > 0 {
+			if timed(f) {
 				c.Fields[j] = new(*f)
-				c.Fields[j].Former = namesAlone(f.Former)
+				c.Fields[j].Former, c.Fields[j].Previous = namesAlone(f.Former), lasting(f.Previous)
 			}
 		}
 		all[i] = &c

@@ -171,8 +171,14 @@ type Field struct {
 	Rollup  *Rollup  `json:"rollup,omitempty"`
 	// Sensitivity is one of public, internal, personal, sensitive; empty is internal.
 	Sensitivity string `json:"sensitivity,omitempty"`
+	// Previous are the columns that held the values before the type changed, the newest first.
+	Previous []Previous `json:"previous,omitempty"`
 	// Source is the resource that declares it ("CustomField tier"), or "standard".
 	Source string `json:"source"`
+	// Conversion says how values become those of this type that were of another; nil:
+	// as the API reads and writes them. It is no part of what the field is: the columns
+	// in Previous remember the one by which they were converted.
+	Conversion *Conversion `json:"-"`
 	// System marks a field that every record has and no resource declares.
 	System bool `json:"-"`
 	// ReadOnly marks a field that no request may set.
@@ -393,7 +399,8 @@ func Load(document []byte) (*Schema, error) {
 // Document is the stored form, which Load reads.
 func (s *Schema) Document() ([]byte, error) { return json.Marshal(s) }
 
-// Digest is a hash of everything but the revision and the times of former names:
+// Digest is a hash of everything but the revision and the times of former names and
+// previous columns:
 // two schemas of the same digest say the same. It is 64 hexadecimal digits.
 func (s *Schema) Digest() string {
 	c := *s
