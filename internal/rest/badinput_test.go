@@ -46,8 +46,8 @@ const (
 
 // badWorld is what the calls below are about.
 type badWorld struct {
-	u                                *user
-	customer, deal, gone, file, done string
+	u                                      *user
+	customer, deal, gone, file, done, view string
 }
 
 func newBadWorld(t *testing.T) *badWorld {
@@ -57,6 +57,7 @@ func newBadWorld(t *testing.T) *badWorld {
 	w.deal = u.create("opportunity", map[string]any{"name": "Deal", "customer": w.customer})
 	u.send("DELETE", "/api/v1/records/customer/"+w.gone, nil).is(http.StatusNoContent)
 	w.file = u.send("POST", "/api/v1/files?name=p.csv", strings.NewReader("name\nA\n")).is(http.StatusCreated).text("id")
+	w.view = u.send("POST", "/api/v1/views", map[string]any{"object": "customer", "name": "There"}).is(http.StatusCreated).text("id")
 	w.done = u.imports("product", mappingOf("product", "", fields{{"field": "name", "column": "name"}}), "name\nA\n").id
 	return w
 }
@@ -104,6 +105,13 @@ func (w *badWorld) calls() []good {
 		"revenue": {"1.234", "NaN", "-Infinity", strings.Repeat("9", 100), "1e1000", true, map[string]any{"a": 1}}, "parent": {nobody, "x", 7, w.gone, injected, map[string]any{"id": w.customer}, strings.Repeat("a", 5000)},
 		"kind": {"other", 7, "COMPANY", []any{"company"}}, "colour": {"red", nil}, "version": {1}, "id": {nobody}, "number": {1}, "created_at": {"2026-01-01T00:00:00Z"},
 		"tags": {"x", []any{1}, []any{nil}, []any{strings.Repeat("长", 101)}, manyTexts(5000)}, "owner": {nobody, w.customer},
+	}
+	wrongView := map[string][]any{
+		"object": {7, "nothing", injected}, "name": {nil, "", " ", 7, strings.Repeat("长", 101), "a\x00b", []any{}}, "kind": {nil, "calendar", 7}, "shared": {nil, "yes", 1},
+		"filter": inBody(lists)["filter"], "sort": {"name", 7, []any{"colour"}, []any{injected}}, "sort[0]": {[]any{7}, []any{strings.Repeat("x", 300)}}, "columns": {"name", 7, map[string]any{}, manyTexts(101)},
+		"columns[0]": {[]any{7}, []any{"name"}}, "columns[0].field": {[]any{op{}}, []any{op{"field": 7}}, []any{op{"field": "colour"}}, []any{op{"field": injected}}},
+		"columns[0].width": {[]any{op{"field": "name", "width": 1}}, []any{op{"field": "name", "width": "20"}}, []any{op{"field": "name", "width": json.Number("1e99")}}},
+		"columns[0].x":     {[]any{op{"field": "name", "x": 1}}}, "group": {7, "colour", "name", injected}, "colour": {"red"},
 	}
 	record := "/api/v1/records/customer/" + w.customer
 	deal := "/api/v1/records/opportunity/" + w.deal
@@ -154,6 +162,13 @@ func (w *badWorld) calls() []good {
 		{route: "POST /api/v1/records/{object}/import", path: "/api/v1/records/product/import", status: 202, body: map[string]any{"file": w.file, "mapping": mapping, "dryRun": true}, wrong: map[string][]any{
 			"file": {nil, 7, "x", nobody, []any{}, injected}, "mapping": {nil, 7, "x", []any{}}, "dryRun": {"yes", 1}, "colour": {"x"},
 		}},
+		{route: "GET /api/v1/views", path: "/api/v1/views", status: 200, wrong: map[string][]any{
+			"object": {"nothing", injected, "\x00"}, "limit": {"0", "201", "x", "1e9"}, "after": wrongCursors, "colour": {"red"},
+		}},
+		{route: "POST /api/v1/views", path: "/api/v1/views", status: 201, body: map[string]any{"object": "customer", "name": "All"}, wrong: wrongView},
+		{route: "GET /api/v1/views/{id}", path: "/api/v1/views/" + w.view, status: 200},
+		{route: "PATCH /api/v1/views/{id}", path: "/api/v1/views/" + w.view, status: 200, body: map[string]any{"name": "There"}, wrong: wrongView},
+		{route: "DELETE /api/v1/views/{id}", path: "/api/v1/views/" + w.view, status: 204},
 		{route: "GET /api/v1/jobs", path: "/api/v1/jobs", status: 200, wrong: map[string][]any{"limit": {"0", "201", "x", "1e9"}, "after": {"x", "\x00", injected}, "kind": {"import"}}},
 		{route: "GET /api/v1/jobs/{id}", path: "/api/v1/jobs/" + w.done, status: 200, wrong: map[string][]any{"wait": {"-1", "31", "x"}, "colour": {"x"}}},
 		{route: "POST /api/v1/jobs/{id}/cancel", path: "/api/v1/jobs/" + w.done + "/cancel", status: 409},

@@ -135,6 +135,7 @@ func describeAPI(s *schema.Schema) *apiDocument {
 	describeSessions(d)
 	describeMe(d)
 	describeTimelines(d)
+	describeViews(d)
 	describeSearch(d)
 	describeJobs(d)
 	describeFiles(d)

@@ -2,9 +2,11 @@ package rest
 
 import (
 	"encoding/json"
+	"maps"
 	"slices"
 	"strconv"
 
+	"github.com/kontor-crm/kontor/internal/crm"
 	"github.com/kontor-crm/kontor/internal/query"
 )
 
@@ -94,4 +96,73 @@ func (b objectCalls) timeline(id apiParameter) {
 		Name: "kinds", In: "query", Description: "changes and names of objects, separated by commas; all without it.", Schema: text(),
 	})
 	b.document.Paths[b.path()+"/{id}/timeline"] = apiPath{"get": timeline}
+}
+
+// describeViews adds the calls about saved views.
+func describeViews(d *apiDocument) {
+	const filter = "As that of a list; empty shows all."
+	writable := func() map[string]*apiSchema {
+		return map[string]*apiSchema{
+			"name": {Type: "string", MaxLength: 100}, "kind": {Type: "string", Enum: []any{crm.ViewList, crm.ViewBoard}},
+			"shared": {Type: "boolean", Description: "Seen by all who may read the object, and changed by its owner and administrators."},
+			"columns": listOf(closed(map[string]*apiSchema{
+				"field": text(), "width": {Type: "integer", Minimum: "20", Maximum: "2000", Description: "In pixels."},
+			}, "field")),
+			"sort": listOf(text()), "filter": {Type: "string", Description: filter}, "group": orNothing("The picklist whose options are the columns of a board."),
+		}
+	}
+	made := writable()
+	made["object"] = text()
+	view := writable()
+	maps.Copy(view, map[string]*apiSchema{
+		"id": identifier(), "version": whole(), "object": text(), "owner": closed(map[string]*apiSchema{"id": identifier(), "name": text()}, "id"),
+		"mayChange": {Type: "boolean"}, "createdAt": moment(), "updatedAt": moment(),
+		"problems": listOf(closed(map[string]*apiSchema{"path": text(), "message": text()}, "path", "message")),
+	})
+	view["problems"].Description = "What the schema has against it since it was written."
+	d.Components.Schemas["view"] = closed(view, "id", "version", "object", "name", "kind", "shared", "columns", "sort", "filter", "group", "owner", "mayChange", "createdAt", "updatedAt")
+	one := func(description string) *apiResponse {
+		return &apiResponse{
+			Description: description, Content: jsonOf(schemaRef("view")),
+			Headers: map[string]apiHeader{"ETag": {Description: "The version, for If-Match.", Schema: text()}},
+		}
+	}
+	forbidden := &apiResponse{Description: "It is somebody else's.", Content: map[string]apiMedia{contentProblem: {Schema: schemaRef("problem")}}}
+	id, ifMatch := inPath("id"), apiParameter{Name: "If-Match", In: "header", Description: "Only when the view has this version.", Schema: text()}
+	d.Paths["/api/v1/views"] = apiPath{
+		"get": {
+			ID: "listViews", Summary: "One's own views and those that are shared, by name", Parameters: []apiParameter{
+				{Name: "object", In: "query", Description: "Those of this object alone.", Schema: text()},
+				{Name: "limit", In: "query", Schema: &apiSchema{Type: "integer", Minimum: "1", Maximum: json.Number(strconv.Itoa(query.MaxViewsLimit))}},
+				{Name: "after", In: "query", Description: "The next of the page before.", Schema: text()},
+			}, Responses: map[string]*apiResponse{
+				"200": {Description: "A page.", Content: jsonOf(closed(map[string]*apiSchema{"items": listOf(schemaRef("view")), "next": text()}, "items"))},
+				"400": responseRef("malformed"), "401": responseRef("unauthenticated"),
+			},
+		},
+		"post": {
+			ID: "createView", Summary: "Keep a view", RequestBody: &apiBody{Required: true, Content: jsonOf(closed(made, "object", "name"))},
+			Responses: map[string]*apiResponse{
+				"201": one("The view."), "400": responseRef("malformed"), "401": responseRef("unauthenticated"), "422": responseRef("invalid"),
+			},
+		},
+	}
+	d.Paths["/api/v1/views/{id}"] = apiPath{
+		"get": {ID: "getView", Summary: "One view", Parameters: []apiParameter{id}, Responses: map[string]*apiResponse{
+			"200": one("The view."), "401": responseRef("unauthenticated"), "404": responseRef("notFound"),
+		}},
+		"patch": {
+			ID: "changeView", Summary: "Change a view; null takes a part away", Parameters: []apiParameter{id, ifMatch},
+			RequestBody: &apiBody{Required: true, Content: map[string]apiMedia{
+				"application/merge-patch+json": {Schema: closed(writable())}, contentJSON: {Schema: closed(writable())},
+			}},
+			Responses: map[string]*apiResponse{
+				"200": one("The view afterwards."), "400": responseRef("malformed"), "401": responseRef("unauthenticated"), "403": forbidden,
+				"404": responseRef("notFound"), "409": responseRef("conflict"), "412": responseRef("stale"), "422": responseRef("invalid"),
+			},
+		},
+		"delete": {ID: "deleteView", Summary: "Remove a view", Parameters: []apiParameter{id, ifMatch}, Responses: map[string]*apiResponse{
+			"204": {Description: "It is gone."}, "401": responseRef("unauthenticated"), "403": forbidden, "404": responseRef("notFound"), "412": responseRef("stale"),
+		}},
+	}
 }

@@ -33,6 +33,12 @@ func routes(o Options) *http.ServeMux {
 	mux.Handle("POST /api/v1/records/{object}/export", d.reading(startExport))
 	mux.Handle("POST /api/v1/records/{object}/import", d.streaming(importRecords))
 
+	mux.Handle("GET /api/v1/views", d.reading(listViews))
+	mux.Handle("POST /api/v1/views", d.reading(createView))
+	mux.Handle("GET /api/v1/views/{id}", d.reading(getView))
+	mux.Handle("PATCH /api/v1/views/{id}", d.reading(patchView))
+	mux.Handle("DELETE /api/v1/views/{id}", d.reading(deleteView))
+
 	mux.Handle("GET /api/v1/jobs", d.reading(listJobs))
 	mux.Handle("GET /api/v1/jobs/{id}", d.reading(getJob))
 	mux.Handle("POST /api/v1/jobs/{id}/cancel", d.reading(cancelJob))
