@@ -597,6 +597,29 @@ var _ = Describe("The configuration of a tenant", func() {
 		Expect(acme.Status.Drift).To(BeEmpty())
 	})
 
+	It("puts right what somebody did to rights and roles", func(ctx SpecContext) {
+		database := databaseOf("test", acme)
+		may := func() string {
+			return query(ctx, database, `SELECT format('deletes %s, reads %s, enters %s, owns %s', has_table_privilege($1 || '_app', 'crm.customer', 'DELETE'),
+				has_table_privilege($1 || '_bi', 'crm.customer', 'SELECT'), rolcanlogin, pg_get_userbyid(relowner) = rolname) FROM pg_roles, pg_class WHERE rolname = $1 || '_owner' AND pg_class.oid = 'crm.customer'::regclass`, database)
+		}
+		const damage = `REVOKE DELETE ON crm.customer FROM %[1]s_app; GRANT SELECT ON crm.customer TO %[1]s_bi; ALTER ROLE %[1]s_owner LOGIN; ALTER TABLE crm.customer OWNER TO CURRENT_USER`
+		acme.Spec.DriftPolicy = crmv1.DriftReport
+		Expect(kube.Update(ctx, acme)).To(Succeed())
+		execute(ctx, database, fmt.Sprintf(damage, database))
+		ask(ctx, acme, "after-damage")
+		Eventually(ctx, condition(ctx, acme, crmv1.ConditionSchemaSynced)).Should(
+			And(HavePrefix("False/Drifted: "), ContainSubstring("give table crm.customer to its owner's role"), ContainSubstring("change the owner's role: NOLOGIN")))
+		Expect(may()).To(Equal("deletes f, reads t, enters t, owns f"))
+		becomesReady(ctx, acme)
+
+		acme.Spec.DriftPolicy = crmv1.DriftHeal
+		Expect(kube.Update(ctx, acme)).To(Succeed())
+		Eventually(ctx, may).Should(Equal("deletes t, reads f, enters f, owns t"))
+		Eventually(ctx, condition(ctx, acme, crmv1.ConditionSchemaSynced)).Should(HavePrefix("True/Synced"))
+		Expect(acme.Status.Drift).To(BeEmpty())
+	})
+
 	It("tells what somebody made by hand, and leaves it", func(ctx SpecContext) {
 		execute(ctx, databaseOf("test", acme), `ALTER TABLE crm.customer ADD COLUMN shoe_size integer`)
 		ask(ctx, acme, "after-drift")

@@ -30,6 +30,7 @@ func Make(applied, wanted *schema.Schema, live *Live, policy Policy) *Plan {
 		p.Revision++
 	}
 	m := &maker{plan: p, applied: applied, wanted: wanted, live: live, policy: policy, had: knownParts(applied), keeping: keepingOf(wanted), before: keepingOf(applied)}
+	m.planDifferences()
 	m.planAhead()
 	for _, o := range wanted.Objects {
 		m.planObject(o)
@@ -48,7 +49,8 @@ func Make(applied, wanted *schema.Schema, live *Live, policy Policy) *Plan {
 
 // The phases of a plan, in their order.
 const (
-	phaseProve = iota
+	phaseRights = iota
+	phaseProve
 	phaseDropViews
 	phaseTables
 	phaseFields
@@ -94,6 +96,7 @@ func knownParts(applied *schema.Schema) map[string]bool {
 		sh := shapeOf(applied, o)
 		had[key("table", o.Table)] = true
 		for _, v := range sh.views {
+			had[key("view", v.name)] = true
 			had[key("view", v.name, v.comment)] = true
 		}
 		for _, c := range sh.columns {

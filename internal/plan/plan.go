@@ -52,6 +52,11 @@ const (
 	KeepValues      Kind = "KeepValues"
 	FillValues      Kind = "FillValues"
 	ForgetValues    Kind = "ForgetValues"
+	ChangeRights    Kind = "ChangeRights"
+	ChangeOwner     Kind = "ChangeOwner"
+	ChangeRole      Kind = "ChangeRole"
+	// Lost is what nobody can do: a table of the platform is gone.
+	Lost Kind = "Lost"
 	// Unknown is what nobody does: something is there that no schema knows.
 	Unknown Kind = "Unknown"
 )
@@ -125,6 +130,9 @@ type Change struct {
 	// Concurrent statements cannot be in a transaction, or would hold locks in it for long;
 	// they run one by one after it.
 	Concurrent bool
+	// Administrative statements are not the owner's to run, but the administrator's; they
+	// come before all others.
+	Administrative bool
 	// Leftover says that the change takes away what a plan left that came to nothing: no
 	// schema has had it.
 	Leftover bool
@@ -142,9 +150,19 @@ type Live struct {
 	Views map[string]string
 	// Others are what else the schema crm has: by name, PostgreSQL's letter for the kind.
 	Others map[string]string
+	// Differences are those that no schema tells of.
+	Differences []Difference
 	// Unfinished says that the last plan has not come to the end of its concurrent
 	// steps: what is missing of them is no drift.
 	Unfinished bool
+}
+
+// Difference is one in the roles, in their rights or in the platform's own tables: what
+// is to be done about it, or why nothing can be. It concerns a table, a view or a
+// sequence of that name, or none; when neither schema knows that, it is none.
+type Difference struct {
+	Of, Name string
+	Change   Change
 }
 
 // Table is one live table.

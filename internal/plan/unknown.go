@@ -26,6 +26,11 @@ func (m *maker) planUnknown() {
 			m.tellUnknown(nil, "table", name, "", reasonMayHold)
 		}
 	}
+	for _, name := range slices.Sorted(maps.Keys(m.live.Views)) {
+		if !strings.HasPrefix(m.live.Views[name], viewMark) && !m.knows("view", name) {
+			m.tellUnknown(nil, "reporting view", name, "", reasonMayHold)
+		}
+	}
 	for _, name := range slices.Sorted(maps.Keys(m.live.Others)) {
 		kind := m.live.Others[name]
 		if kind != "S" || !m.knows("sequence", name) {
@@ -65,6 +70,36 @@ func (m *maker) planUnknownParts(o *schema.Object, name string, live *Table) {
 			m.tellUnknown(o, "trigger", trigger, name, reasonSomebody)
 		}
 	}
+}
+
+// planDifferences takes over what differs beside the schema.
+func (m *maker) planDifferences() {
+	for _, difference := range m.live.Differences {
+		if difference.Of != "" && !m.knows(difference.Of, difference.Name) {
+			continue // the thing itself is told
+		}
+		change := difference.Change
+		change.Drift, change.Resource = true, "standard"
+		if o := m.objectOf(difference.Of, difference.Name); o != nil {
+			change.Resource, change.Object = o.Source, o.Identity
+		}
+		if change.Reason != "" { // nothing is to be done
+			m.plan.Drift = append(m.plan.Drift, change)
+			continue
+		}
+		m.add(phaseRights, change)
+	}
+}
+
+// objectOf is the object of a table or a view; nil when there is none.
+func (m *maker) objectOf(what, name string) *schema.Object {
+	at := slices.IndexFunc(m.wanted.Objects, func(o *schema.Object) bool {
+		return what == "table" && (o.Table == name || o.SearchTable() == name) || what == "view" && o.Name == name
+	})
+	if at < 0 {
+		return nil
+	}
+	return m.wanted.Objects[at]
 }
 
 func (m *maker) tellUnknown(o *schema.Object, what, name, table, reason string) {

@@ -64,19 +64,21 @@ func observe(ctx context.Context, c *pgx.Conn, id tenant.Identity) (*found, erro
 		return nil, translate(err, "looking for the database %q", name)
 	}
 	f.databaseMark, f.ownerMark = readMark(databaseComment), readMark(ownerComment)
-	f.ownership = f.judge(id, databaseComment)
+	f.ownership = f.judge(id)
 	return &f, nil
 }
 
-// judge says whose the database is. One without a comment is ours when its owner
-// role carries our mark: the process ended before the comment was made.
-func (f *found) judge(id tenant.Identity, comment *string) tenant.Ownership {
+// judge says whose the database is. The database and its owner role are marked, and
+// one mark is enough: the process may have ended before the other was made, and
+// somebody may have written another comment over one.
+func (f *found) judge(id tenant.Identity) tenant.Ownership {
+	unmarked := mark{}
 	switch {
-	case f.owner && !f.ownerMark.is(id):
+	case f.owner && !f.ownerMark.is(id) && (f.ownerMark != unmarked || !f.databaseMark.is(id)):
 		return tenant.Foreign
 	case !f.database:
 		return tenant.Absent
-	case comment == nil && f.owner:
+	case f.databaseMark == unmarked && f.owner:
 		return f.ownerMark.State
 	case f.databaseMark.is(id):
 		return f.databaseMark.State
@@ -195,14 +197,10 @@ func (d *Databases) makeRoles(ctx context.Context, c *pgx.Conn, id tenant.Identi
 	if !f.bi {
 		statements = append(statements, "CREATE ROLE "+bi+" NOLOGIN")
 	}
-	options := d.servers.options
-	statements = append(statements,
-		fmt.Sprintf("ALTER ROLE %s NOINHERIT CONNECTION LIMIT %d", app, options.ApplicationConnections),
-		fmt.Sprintf("ALTER ROLE %s NOINHERIT CONNECTION LIMIT %d", bi, options.ReportingConnections),
-		"ALTER ROLE "+bi+" SET default_transaction_read_only = on",
-		"ALTER ROLE "+bi+" SET statement_timeout = '60s'",
-		"ALTER ROLE "+bi+" SET search_path = "+ident(schema.ReportingSchema),
-	)
+	for _, wanted := range rolesOf(name).wanted(d.servers.options) {
+		alterations, _ := newRole(wanted.Name).alterations(wanted)
+		statements = append(statements, alterations...)
+	}
 	if !f.superuser {
 		// To act as the owner, and to end the sessions of the others when the database goes.
 		for _, membership := range []struct {

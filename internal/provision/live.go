@@ -10,6 +10,7 @@ import (
 // liveSchema reads everything that a plan compares, in one statement. Whether a
 // table has rows is asked of the table itself, and only where its file is not empty.
 const liveSchema = `SELECT json_build_object(
+  'rights', ` + liveRights + `,
   'unfinished', EXISTS (SELECT FROM kontor.plan_history WHERE finished_at IS NULL),
   'tables', coalesce((
     SELECT json_object_agg(c.relname, json_build_object(
@@ -43,6 +44,7 @@ const liveSchema = `SELECT json_build_object(
 
 // liveDocument is the answer of liveSchema.
 type liveDocument struct {
+	Rights     heldRights           `json:"rights"`
 	Unfinished bool                 `json:"unfinished"`
 	Tables     map[string]liveTable `json:"tables"`
 	Others     map[string]string    `json:"others"`
@@ -74,12 +76,15 @@ type liveTable struct {
 	} `json:"indexes"`
 }
 
-func readLive(catalogue []byte) (*plan.Live, error) {
+func readLive(catalogue []byte, database string, options Options) (*plan.Live, error) {
 	var document liveDocument
 	if err := json.Unmarshal(catalogue, &document); err != nil {
 		return nil, fmt.Errorf("reading the answer: %w", err)
 	}
-	live := &plan.Live{Unfinished: document.Unfinished, Views: document.Views, Others: document.Others, Tables: make(map[string]*plan.Table, len(document.Tables))}
+	live := &plan.Live{
+		Unfinished: document.Unfinished, Views: document.Views, Others: document.Others, Tables: make(map[string]*plan.Table, len(document.Tables)),
+		Differences: document.Rights.differences(database, options),
+	}
 	for name, t := range document.Tables {
 		table := &plan.Table{
 			HasRows: t.HasRows, Columns: make(map[string]plan.Column, len(t.Columns)),

@@ -52,7 +52,7 @@ func (s *Schemas) Observe(ctx context.Context, database secret.Connection) (*sch
 	if err != nil {
 		return nil, nil, err
 	}
-	live, err := readLive(catalogue)
+	live, err := readLive(catalogue, database.Database, s.servers.options)
 	if err != nil {
 		return nil, nil, fmt.Errorf("reading the catalogue of %q: %w", database.Database, err)
 	}
@@ -87,6 +87,7 @@ func (s *Schemas) Run(ctx context.Context, database secret.Connection, p *plan.P
 	if split < len(p.Changes) || slices.ContainsFunc(p.Changes, proves) {
 		how.timeout = concurrentTimeout
 	}
+	unmended := s.administer(ctx, database, p.Changes)
 	switched := false
 	err := s.asOwner(ctx, database, how, func(ctx context.Context, c *pgx.Conn) error {
 		if err := forgetFresh(ctx, c, p.Changes); err != nil {
@@ -105,7 +106,28 @@ func (s *Schemas) Run(ctx context.Context, database secret.Connection, p *plan.P
 	if err != nil && !switched {
 		s.takeBack(ctx, database, p, err)
 	}
-	return err
+	return errors.Join(err, unmended)
+}
+
+// administer runs what is the administrator's to do, each change in a transaction of
+// its own: one that fails keeps none of the others from being done.
+func (s *Schemas) administer(ctx context.Context, database secret.Connection, changes []plan.Change) error {
+	if !slices.ContainsFunc(changes, func(c plan.Change) bool { return c.Administrative }) {
+		return nil
+	}
+	return s.servers.visit(ctx, database, session{}, func(ctx context.Context, c *pgx.Conn) error {
+		var problems []error
+		for _, change := range changes {
+			if !change.Administrative {
+				continue
+			}
+			err := s.servers.retryLocks(ctx, func() error { return run(ctx, c, change.Statements...) })
+			if err != nil {
+				problems = append(problems, translate(err, "%s", change.Summary))
+			}
+		}
+		return errors.Join(problems...)
+	})
 }
 
 // applyTogether runs what shares a transaction, with the rows that tell of it. The
@@ -122,7 +144,9 @@ func applyTogether(ctx context.Context, c *pgx.Conn, p *plan.Plan, wanted *schem
 	finished := len(changes) == len(p.Changes)
 	var statements []string
 	for _, change := range changes {
-		statements = append(statements, change.Statements...)
+		if !change.Administrative {
+			statements = append(statements, change.Statements...)
+		}
 	}
 	err = pgx.BeginFunc(ctx, c, func(tx pgx.Tx) error {
 		const record = `WITH newest AS (SELECT coalesce(max(revision), 0) AS revision FROM kontor.applied_schema),
