@@ -22,10 +22,12 @@ import metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 // One with spec.preview is a person's question: what would become of the database if
 // these resources were applied? The operator answers it in the status, counts the
 // records as for any other plan, never runs it, and deletes it an hour after it was
-// made. kubectl kontor plan -f FOLDER asks so.
+// made. kubectl kontor plan -f FOLDER asks so. One with spec.recall asks for what was
+// applied before, and is answered and deleted likewise; kubectl kontor history asks so.
 //
 // +kubebuilder:validation:XValidation:rule="(has(self.spec) && has(self.spec.preview)) == (has(oldSelf.spec) && has(oldSelf.spec.preview)) && (!has(self.spec) || !has(self.spec.preview) || self.spec.preview == oldSelf.spec.preview)",fieldPath=".spec",message="a preview never changes; make another one"
-// +kubebuilder:validation:XValidation:rule="!has(self.spec) || !has(self.spec.preview) || !self.metadata.name.matches('-[0-9]+-[0-9a-f]{8}$')",message="the operator's own plans have such names; call the preview otherwise"
+// +kubebuilder:validation:XValidation:rule="(has(self.spec) && has(self.spec.recall)) == (has(oldSelf.spec) && has(oldSelf.spec.recall)) && (!has(self.spec) || !has(self.spec.recall) || self.spec.recall == oldSelf.spec.recall)",fieldPath=".spec",message="a question about the past never changes; ask another one"
+// +kubebuilder:validation:XValidation:rule="!has(self.spec) || !(has(self.spec.preview) || has(self.spec.recall)) || !self.metadata.name.matches('-[0-9]+-[0-9a-f]{8}$')",message="the operator's own plans have such names; choose another one"
 // +kubebuilder:object:root=true
 // +kubebuilder:subresource:status
 // +kubebuilder:resource:scope=Namespaced,shortName=cplan,categories=crm
@@ -77,7 +79,8 @@ const (
 //
 // +kubebuilder:validation:XValidation:rule="!has(self.decision) || has(self.digest)",fieldPath=".digest",message="a decision needs the digest of the plan that was read"
 // +kubebuilder:validation:XValidation:rule="!has(self.decision) || has(self.by)",fieldPath=".by",message="a decision needs the name of who decides"
-// +kubebuilder:validation:XValidation:rule="!has(self.decision) || !has(self.preview)",fieldPath=".decision",message="a preview is never run, so there is nothing to decide"
+// +kubebuilder:validation:XValidation:rule="!has(self.decision) || !(has(self.preview) || has(self.recall))",fieldPath=".decision",message="a preview is never run, so there is nothing to decide"
+// +kubebuilder:validation:XValidation:rule="!has(self.preview) || !has(self.recall)",fieldPath=".recall",message="one asks for a preview or for the past, not for both"
 type ChangePlanSpec struct {
 	CommonSpec `json:",inline"`
 
@@ -103,6 +106,104 @@ type ChangePlanSpec struct {
 	// plan for them is computed, never run, and deleted an hour after it was made.
 	// +optional
 	Preview *Preview `json:"preview,omitempty"`
+
+	// recall asks for what the tenant's database keeps of the schemas that were applied
+	// to it. The answer is in the status, and deleted an hour after it was asked for.
+	// +optional
+	Recall *Recall `json:"recall,omitempty"`
+}
+
+// RecallKind is what is asked for of the past.
+// +kubebuilder:validation:Enum=Revisions;Resources;Changes
+type RecallKind string
+
+// What is asked for of the past.
+const (
+	// RecallRevisions are the revisions, the newest first, in status.recalled.revisions.
+	RecallRevisions RecallKind = "Revisions"
+	// RecallResources are the resources that were in force with a revision, in
+	// status.recalled.manifests.
+	RecallResources RecallKind = "Resources"
+	// RecallChanges are the changes of the plan that led to a revision, in status.changes.
+	RecallChanges RecallKind = "Changes"
+)
+
+// Recall asks for what a tenant's database keeps of the past.
+//
+// +kubebuilder:validation:XValidation:rule="self.what == 'Revisions' || has(self.revision) != has(self.at)",fieldPath=".revision",message="name a revision, or a time at which it was in force"
+// +kubebuilder:validation:XValidation:rule="self.what != 'Revisions' || !(has(self.revision) || has(self.at))",fieldPath=".revision",message="the list of revisions is of all"
+type Recall struct {
+	// what is asked for: Revisions, Resources or Changes.
+	What RecallKind `json:"what"`
+
+	// revision is the number of a revision.
+	// +optional
+	// +kubebuilder:validation:Minimum=1
+	Revision int64 `json:"revision,omitempty"`
+
+	// at is a time; the revision that was in force then is meant.
+	// +optional
+	At *metav1.Time `json:"at,omitempty"`
+
+	// from is where to begin, when an earlier answer had no room for all: its
+	// status.recalled.next.
+	// +optional
+	// +kubebuilder:validation:Minimum=0
+	// +kubebuilder:validation:Maximum=1000000
+	From int32 `json:"from,omitempty"`
+}
+
+// Recalled is an answer about the past.
+type Recalled struct {
+	// revisions are those that were asked for, the newest first.
+	// +optional
+	// +listType=atomic
+	// +kubebuilder:validation:MaxItems=100
+	Revisions []RecalledRevision `json:"revisions,omitempty"`
+
+	// manifests are the resources as YAML that kubectl apply takes.
+	// +optional
+	// +kubebuilder:validation:MaxLength=1048576
+	Manifests string `json:"manifests,omitempty"`
+
+	// next is where to go on, as spec.recall.from of another question; absent when this
+	// is all.
+	// +optional
+	// +kubebuilder:validation:Minimum=0
+	Next int32 `json:"next,omitempty"`
+}
+
+// RecalledRevision is a schema that was applied.
+type RecalledRevision struct {
+	// revision is its number.
+	// +kubebuilder:validation:Minimum=0
+	Revision int64 `json:"revision"`
+
+	// applied is when it came into force.
+	Applied metav1.Time `json:"applied"`
+
+	// changePlan is the name of the ChangePlan that led to it, which may be gone.
+	// +optional
+	// +kubebuilder:validation:MaxLength=253
+	ChangePlan string `json:"changePlan,omitempty"`
+
+	// commits are those that the changed resources come from, as their annotation
+	// crm.kontor.dev/commit says, sorted; the first 50 of them.
+	// +optional
+	// +listType=atomic
+	// +kubebuilder:validation:MaxItems=50
+	// +kubebuilder:validation:items:MaxLength=64
+	Commits []string `json:"commits,omitempty"`
+
+	// totalChanges is the number of the changes that led to it.
+	// +optional
+	// +kubebuilder:validation:Minimum=0
+	TotalChanges int32 `json:"totalChanges,omitempty"`
+
+	// summary is the first of them.
+	// +optional
+	// +kubebuilder:validation:MaxLength=1024
+	Summary string `json:"summary,omitempty"`
 }
 
 // Preview is resources that are not applied yet.
@@ -216,6 +317,10 @@ type ChangePlanStatus struct {
 	// +optional
 	// +kubebuilder:validation:Minimum=0
 	TotalChanges int32 `json:"totalChanges,omitempty"`
+
+	// recalled is the answer to spec.recall.
+	// +optional
+	Recalled *Recalled `json:"recalled,omitempty"`
 
 	// message says in a sentence what became of the plan.
 	// +optional

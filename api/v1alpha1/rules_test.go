@@ -74,6 +74,7 @@ var accepted = map[string]struct{ kind, name, spec string }{
 	"a pipeline on another object":                  {kind: "Pipeline", spec: "{object: lead, field: status, stages: [" + won + "]}"},
 	"a change plan with a decision and its digest":  {kind: "ChangePlan", spec: "{decision: Approve, digest: abc123, by: jo@example.com}"},
 	"a change plan that is a preview":               {kind: "ChangePlan", spec: "{preview: {manifests: 'kind: Tenant', prune: true}}"},
+	"a change plan that asks for the past":          {kind: "ChangePlan", spec: "{recall: {what: Resources, at: '2026-03-31T17:00:00Z'}}"},
 	"former names that are never answered":          {kind: "Tenant", spec: "{changePolicy: {renameGrace: 0s}}"},
 	"former names that are answered for a year":     {kind: "Tenant", spec: "{changePolicy: {renameGrace: 8760h}}"},
 	"an interval of ten seconds":                    {kind: "Tenant", spec: "{interval: 10s}"},
@@ -185,9 +186,12 @@ var refused = map[string]struct{ kind, name, spec, answer string }{
 	"a server whose name is too long":         {kind: "DatabaseServer", name: strings.Repeat("n", 49), spec: "{address: {host: db}, adminSecretRef: {name: admin}}", answer: "metadata.name has at most 48 characters"},
 	"a decision about a plan that nobody saw": {kind: "ChangePlan", spec: "{decision: Approve}", answer: "spec.digest: Invalid value: a decision needs the digest"},
 	"a decision about a preview":              {kind: "ChangePlan", spec: "{decision: Approve, digest: abc, by: me, preview: {manifests: a}}", answer: "spec.decision: Invalid value: a preview is never run"},
+	"a preview and the past":                  {kind: "ChangePlan", spec: "{preview: {manifests: a}, recall: {what: Revisions}}", answer: "not for both"},
+	"the resources of no revision":            {kind: "ChangePlan", spec: "{recall: {what: Resources}}", answer: "name a revision, or a time"},
+	"the list of one revision":                {kind: "ChangePlan", spec: "{recall: {what: Revisions, revision: 3}}", answer: "the list of revisions is of all"},
 	"a preview of nothing":                    {kind: "ChangePlan", spec: "{preview: {}}", answer: "spec.preview.manifests: Required value"},
 	"a preview that is too large":             {kind: "ChangePlan", spec: "{preview: {manifests: " + strings.Repeat("a", 524289) + "}}", answer: "spec.preview.manifests: Too long"},
-	"a preview with a name of the operator's": {kind: "ChangePlan", name: "acme-5-0123abcd", spec: "{preview: {manifests: a}}", answer: "call the preview otherwise"},
+	"a preview with a name of the operator's": {kind: "ChangePlan", name: "acme-5-0123abcd", spec: "{preview: {manifests: a}}", answer: "choose another one"},
 	"a decision that is neither yes nor no":   {kind: "ChangePlan", spec: "{decision: Perhaps, digest: abc}", answer: "spec.decision: Unsupported value"},
 }
 

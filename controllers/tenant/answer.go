@@ -38,7 +38,9 @@ func (c *Answers) SetupWithManager(m ctrl.Manager) error {
 }
 
 // isQuestion tells what a person made to be answered from the operator's own plans.
-func isQuestion(record *crmv1.ChangePlan) bool { return record.Spec.Preview != nil }
+func isQuestion(record *crmv1.ChangePlan) bool {
+	return record.Spec.Preview != nil || record.Spec.Recall != nil
+}
 
 // Reconcile answers, and deletes the answer when its time is over.
 func (c *Answers) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Result, error) {
@@ -70,8 +72,12 @@ func (c *Answers) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Result,
 // itself ends it; everything else is waited for.
 func (c *Answers) answer(ctx context.Context, record *crmv1.ChangePlan) (reconcile.Result, error) {
 	r, err := c.about(ctx, record.Namespace)
-	if err == nil {
+	switch {
+	case err != nil:
+	case record.Spec.Preview != nil:
 		err = r.preview(ctx, record)
+	default:
+		err = r.recall(ctx, record)
 	}
 	if slices.Contains([]fault.Kind{fault.Malformed, fault.Invalid, fault.NotFound, fault.TooLarge}, fault.KindOf(err)) {
 		record.Status.Phase, record.Status.Message = crmv1.PlanFailed, cut(err.Error(), maxMessage)

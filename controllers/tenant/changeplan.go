@@ -33,6 +33,10 @@ const (
 func (r *run) apply(ctx context.Context, d *decision, database secret.Connection) error {
 	wanted := d.compiled.Schema
 	wanted.Revision = d.plan.Revision
+	var err error
+	if d.plan.Origin, err = d.origin(r.tenant, r.planName(d.plan)); err != nil {
+		return err
+	}
 	record, err := r.recordPlan(ctx, d.plan)
 	if err != nil {
 		return err
@@ -165,7 +169,7 @@ func (r *run) plans(ctx context.Context) ([]crmv1.ChangePlan, error) {
 	if err := r.Client.List(ctx, &plans, client.InNamespace(r.tenant.Namespace), client.MatchingLabels{crmv1.TenantLabel: r.tenant.Name}); err != nil {
 		return nil, fmt.Errorf("listing the plans: %w", err)
 	}
-	return slices.DeleteFunc(plans.Items, func(p crmv1.ChangePlan) bool { return p.Spec.Preview != nil }), nil
+	return slices.DeleteFunc(plans.Items, func(p crmv1.ChangePlan) bool { return isQuestion(&p) }), nil
 }
 
 func (r *run) planName(p *plan.Plan) string {

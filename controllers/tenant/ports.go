@@ -81,6 +81,7 @@ const (
 // Schemas reads and changes the schema of a tenant's database. Connections are
 // the admin's, to the tenant's database.
 type Schemas interface {
+	History
 	// Observe reads, in one query each, the newest applied schema (nil before the first)
 	// and the live one from the catalogue.
 	Observe(ctx context.Context, database secret.Connection) (applied *schema.Schema, live *plan.Live, err error)

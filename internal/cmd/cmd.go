@@ -72,7 +72,7 @@ func newRoot(name string) *cobra.Command {
 		Version:       Version,
 	}
 	root.AddCommand(newOperator(), newServer(), newWorker(), newDev(), newImport())
-	root.AddCommand(newPlan(), newApprove(), newReject(), newDeps(), newExport(), newBackup(), newRestore())
+	root.AddCommand(newPlan(), newApprove(), newReject(), newDeps(), newExport(), newHistory(), newBackup(), newRestore())
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return fmt.Errorf("%w; %w", err, errUsage) })
 	return root
 }

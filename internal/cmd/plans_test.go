@@ -161,7 +161,7 @@ func TestWhoWritesConfigurationMakesPreviewsAndNoOtherPlans(t *testing.T) {
 	}
 	err = wait.PollUntilContextTimeout(t.Context(), 50*time.Millisecond, time.Minute, true, func(context.Context) (bool, error) {
 		err := made(crmv1.ChangePlanSpec{})
-		return err != nil && strings.Contains(err.Error(), "a person makes one with spec.preview"), nil
+		return err != nil && strings.Contains(err.Error(), "a person makes one with spec.preview or spec.recall"), nil
 	})
 	if err != nil {
 		t.Errorf("she makes a plan that is no preview: %v", made(crmv1.ChangePlanSpec{}))

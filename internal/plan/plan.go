@@ -85,6 +85,8 @@ type Plan struct {
 	// Digest is a hash of the base, the wanted schema and the changes, in 64 hexadecimal
 	// digits. It is the same when a part of the way is done already.
 	Digest string
+	// Origin is where the revision comes from, for the history.
+	Origin Origin
 
 	sameSchema bool
 }

@@ -161,6 +161,11 @@ SELECT $2, $6, $7::jsonb, CASE WHEN $8 THEN now() END FROM newest WHERE newest.r
 		if tag.RowsAffected() == 0 {
 			return moved()
 		}
+		if p.Revision > p.Base {
+			if err := recordOrigin(ctx, tx, p); err != nil {
+				return err
+			}
+		}
 		if err := forgetWork(ctx, tx, changes); err != nil || len(statements) == 0 {
 			return err
 		}
