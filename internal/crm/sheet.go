@@ -36,7 +36,7 @@ func (r *Records) SheetHeader(ctx context.Context, file *File, mapping *Mapping)
 		return nil, err
 	}
 	if n == 0 {
-		return nil, fault.New(fault.Invalid, "the sheet is empty; its first row must name the columns")
+		return nil, errEmptySheet
 	}
 	var text strings.Builder
 	w := newSheetWriter(&text, mapping)

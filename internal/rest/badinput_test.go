@@ -162,6 +162,9 @@ func (w *badWorld) calls() []good {
 		{route: "POST /api/v1/records/{object}/import", path: "/api/v1/records/product/import", status: 202, body: map[string]any{"file": w.file, "mapping": mapping, "dryRun": true}, wrong: map[string][]any{
 			"file": {nil, 7, "x", nobody, []any{}, injected}, "mapping": {nil, 7, "x", []any{}}, "dryRun": {"yes", 1}, "colour": {"x"},
 		}},
+		{route: "POST /api/v1/records/{object}/import/preview", path: "/api/v1/records/product/import/preview", status: 200, body: map[string]any{"file": w.file}, wrong: map[string][]any{
+			"file": {nil, 7, "x", nobody, []any{}, injected}, "mapping": {7, "x", []any{}}, "colour": {"x"},
+		}},
 		{route: "GET /api/v1/views", path: "/api/v1/views", status: 200, wrong: map[string][]any{
 			"object": {"nothing", injected, "\x00"}, "limit": {"0", "201", "x", "1e9"}, "after": wrongCursors, "colour": {"red"},
 		}},

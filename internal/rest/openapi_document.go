@@ -609,4 +609,5 @@ func (b objectCalls) imports() {
 	}, "mapping", "file")
 	file.RequestBody = &apiBody{Required: true, Content: map[string]apiMedia{"multipart/form-data": {Schema: form}, contentJSON: {Schema: named}}}
 	b.document.Paths[b.path()+"/import"] = apiPath{"post": file}
+	b.preview(mapping)
 }

@@ -166,3 +166,27 @@ func describeViews(d *apiDocument) {
 		}},
 	}
 }
+
+// preview adds the call that shows what an import would do.
+func (b objectCalls) preview(mapping *apiSchema) {
+	b.document.Components.Schemas["importPreview"] = closed(map[string]*apiSchema{
+		"file":   {Type: "string", Format: "uuid", Description: "What the import is told, which needs the bytes no second time. It is kept for a day."},
+		"format": {Type: "string", Enum: []any{"csv", "xlsx"}}, "sheets": listOf(text()), "sheet": text(),
+		"columns": listOf(closed(map[string]*apiSchema{"name": text(), "samples": listOf(text()), "field": orNothing("The field that it fills.")}, "name", "samples", "field")),
+		"mapping": mapping, "keys": {Type: "array", Items: text(), Description: "The mapped fields by which an import can find the records that are there."},
+		"missing": {Type: "array", Items: text(), Description: "The required fields that nothing fills."},
+		"rows": listOf(closed(map[string]*apiSchema{
+			"line": whole(), "cells": listOf(text()), "outcome": orNothing("created, updated, unchanged or failed."),
+			"problems": listOf(closed(map[string]*apiSchema{"column": text(), "field": text(), "message": text()}, "message")),
+		}, "line", "cells", "outcome", "problems")),
+	}, "file", "format", "columns", "mapping", "keys", "missing", "rows")
+	preview := b.operation("previewImport", "what an import would make of the first lines of a file; it writes no records", map[string]*apiResponse{
+		"200": {Description: "The columns with a mapping, guessed from their names when none is given, and the first lines.", Content: jsonOf(schemaRef("importPreview"))},
+		"400": responseRef("malformed"), "422": responseRef("invalid"),
+	})
+	preview.RequestBody = &apiBody{Required: true, Content: map[string]apiMedia{
+		"multipart/form-data": {Schema: closed(map[string]*apiSchema{"file": {Type: "string", Format: "binary"}}, "file")},
+		contentJSON:           {Schema: closed(map[string]*apiSchema{"file": {Type: "string", Format: "uuid"}, "mapping": mapping}, "file")},
+	}}
+	b.document.Paths[b.path()+"/import/preview"] = apiPath{"post": preview}
+}

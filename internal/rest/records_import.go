@@ -57,11 +57,11 @@ func takeImport(ctx context.Context, u *upload) (*answer, error) {
 	i.content = start
 	switch {
 	case workbook.IsOldWorkbook(first):
-		return nil, fault.New(fault.Invalid, "the file is a workbook of an old form, or one that a password protects; save it as .xlsx without a password, or as CSV")
+		return nil, crm.ErrOldWorkbook
 	case workbook.IsWorkbook(first):
 		err = i.takeWorkbook(ctx)
 	case i.wish.Mapping.Sheet != "":
-		err = fault.At("sheet", "the file is no workbook, so it has no sheets")
+		err = crm.ErrNoSheets
 	default:
 		err = i.takeCSV(ctx)
 	}

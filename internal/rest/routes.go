@@ -32,6 +32,7 @@ func routes(o Options) *http.ServeMux {
 	mux.Handle("GET /api/v1/records/{object}/export", d.streaming(exportRecords))
 	mux.Handle("POST /api/v1/records/{object}/export", d.reading(startExport))
 	mux.Handle("POST /api/v1/records/{object}/import", d.streaming(importRecords))
+	mux.Handle("POST /api/v1/records/{object}/import/preview", d.streaming(previewImport))
 
 	mux.Handle("GET /api/v1/views", d.reading(listViews))
 	mux.Handle("POST /api/v1/views", d.reading(createView))

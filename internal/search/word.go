@@ -36,6 +36,16 @@ func wordsOf(text string) []word {
 	return words
 }
 
+// Letters are the letters and digits of a text, without their case, accents and width:
+// the same for what people take for the same name.
+func Letters(text string) string {
+	var letters []rune
+	for _, w := range wordsOf(text) {
+		letters = append(letters, w.runes...)
+	}
+	return string(letters)
+}
+
 // add puts a character into the word that it goes on with, or into a new one. It
 // returns that word, or nil behind a separator. A mark of its own, such as an accent,
 // neither counts nor separates.

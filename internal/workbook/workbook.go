@@ -199,6 +199,21 @@ func (w *Workbook) readBook(book string, parts map[string]relation) error {
 	return err
 }
 
+// Sheets are the names of the sheets that are not hidden; of all when all are.
+func (w *Workbook) Sheets() []string {
+	var all, shown []string
+	for _, s := range w.sheets {
+		all = append(all, s.name)
+		if !s.hidden {
+			shown = append(shown, s.name)
+		}
+	}
+	if len(shown) == 0 {
+		return all
+	}
+	return shown
+}
+
 // find is the sheet of the name; without one it is the first that is not hidden.
 func (w *Workbook) find(name string) (sheet, error) {
 	var names []string
