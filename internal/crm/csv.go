@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"unicode/utf8"
 
@@ -32,6 +33,36 @@ type csvRecord struct {
 	// Columns are the values; nil when Problem says what is wrong with the record.
 	Columns []string
 	Problem string
+}
+
+// harmless is the text of the record, as a file of failed lines holds it: people open
+// that with a spreadsheet, and what somebody else has written must not compute there. An
+// import finds the same values again.
+func (r *csvRecord) harmless(delimiter byte) string {
+	if r.Columns == nil {
+		return harmless(r.Text)
+	}
+	if !slices.ContainsFunc(r.Columns, func(value string) bool { return harmless(value) != value }) {
+		return r.Text
+	}
+	values := make([]string, 0, len(r.Columns))
+	for _, value := range r.Columns {
+		value = harmless(value)
+		if strings.ContainsAny(value, "\"\r\n"+string(delimiter)) {
+			value = quoteCSV(value)
+		}
+		values = append(values, value)
+	}
+	return strings.Join(values, string(delimiter))
+}
+
+// harmless marks a value of a file that a spreadsheet would compute, and no other: those
+// that are marked already stay what they are.
+func harmless(value string) string {
+	if trimmed := strings.TrimSpace(value); IsFormula(trimmed) {
+		return "'" + trimmed
+	}
+	return value
 }
 
 // csvReader reads CSV as RFC 4180 has it. encoding/csv loses the rest of a file

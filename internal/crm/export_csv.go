@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"io"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/kontor-crm/kontor/internal/query"
 	"github.com/kontor-crm/kontor/internal/schema"
@@ -91,9 +92,11 @@ func isFreeText(f *schema.Field) bool {
 	return f.Kind() == schema.KindText || f.Kind() == schema.KindTexts
 }
 
-// IsFormula says whether a spreadsheet would take a text for something to compute.
+// IsFormula says whether a spreadsheet would take a text for something to compute. Some
+// take the wide signs of Chinese and Japanese for the narrow ones.
 func IsFormula(text string) bool {
-	return text != "" && strings.ContainsRune("=+-@\t\r\n", rune(text[0]))
+	first, _ := utf8.DecodeRuneInString(text)
+	return text != "" && strings.ContainsRune("=+-@\t\r\n＝＋－＠", first)
 }
 
 // defused makes a text of what a spreadsheet would compute. What looks as if that

@@ -35,7 +35,7 @@ type FailedLine struct {
 	Line int `json:"line"`
 	// Reasons are "field: what is wrong", or what is wrong with the line itself.
 	Reasons []string `json:"reasons"`
-	// Text is the line as it stands in the file.
+	// Text is the line as it stands in the file, but for formulas, see harmless.
 	Text string `json:"-"`
 }
 
@@ -308,7 +308,7 @@ func (i *importing) step(c *fileChunk, end csvPlace) ImportStep {
 			report.Unchanged++
 		default:
 			report.Failed++
-			failed := FailedLine{Line: line.record.Line, Reasons: line.reasons(), Text: line.record.Text}
+			failed := FailedLine{Line: line.record.Line, Reasons: line.reasons(), Text: line.record.harmless(i.Header.delimiter)}
 			step.Failed = append(step.Failed, failed)
 			if len(report.Failures) < shownFailures {
 				failed.Text = ""

@@ -99,7 +99,7 @@ func (r *resolved) externalID(columns []string) (*query.ExternalID, error) {
 	if r.external < 0 {
 		return nil, nil //nolint:nilnil // no external id is asked for
 	}
-	id := query.ExternalID{System: r.system, ID: strings.TrimSpace(columns[r.external])}
+	id := query.ExternalID{System: r.system, ID: fused(strings.TrimSpace(columns[r.external]))}
 	return &id, checkExternal(id)
 }
 

@@ -73,12 +73,12 @@ func TestAnExportHoldsWhatAListShows(t *testing.T) {
 func TestCellsThatASpreadsheetWouldComputeAreHarmless(t *testing.T) {
 	t.Parallel()
 	u := newOrganisation(t).signedIn(t)
-	for _, name := range []string{"=1+1", "+49 30", "-2", "@SUM(A1)", "a=b", "'=x"} {
+	for _, name := range []string{"=1+1", "+49 30", "-2", "@SUM(A1)", "a=b", "'=x", "＝1+1"} {
 		u.create("product", map[string]any{"name": name})
 	}
 	u.create("customer", map[string]any{"name": "Negative", "revenue": "-5", "tags": []string{"=cmd|' /C calc'!A0"}})
 	lines := u.exported("product", "fields=name")
-	if got := fmt.Sprintf("%q", lines[1:]); got != `[["'=1+1"] ["'+49 30"] ["'-2"] ["'@SUM(A1)"] ["a=b"] ["''=x"]]` {
+	if got := fmt.Sprintf("%q", lines[1:]); got != `[["'=1+1"] ["'+49 30"] ["'-2"] ["'@SUM(A1)"] ["a=b"] ["''=x"] ["'＝1+1"]]` {
 		t.Errorf("the cells are %s", got)
 	}
 	if lines := u.exported("customer", "fields=revenue,tags"); fmt.Sprintf("%q", lines[1]) != `["-5.00" "'=cmd|' /C calc'!A0"]` {
@@ -108,7 +108,7 @@ func TestTextsThatASpreadsheetWouldComputeAreImportedAsTheyWere(t *testing.T) {
 			field("name", schema.TypeText), field("phone", schema.TypePhone)))
 	})
 	u := o.signedIn(t)
-	texts := []string{"=1+1", "+1", "-1", "@a", "'=1", "''@", "'plain", "'", "plain"}
+	texts := []string{"=1+1", "+1", "-1", "@a", "'=1", "''@", "＝1", "'＋1", "'plain", "'", "plain"}
 	for _, text := range texts {
 		u.create("contactable", map[string]any{"code": text, "name": text, "phone": "+49 30 123456"})
 	}
@@ -119,6 +119,36 @@ func TestTextsThatASpreadsheetWouldComputeAreImportedAsTheyWere(t *testing.T) {
 	u.imports("contactable", mappingOf("contactable", "code", fields{
 		{"field": "code", "column": "code"}, {"field": "name", "column": "name"}, {"field": "phone", "column": "phone"},
 	}), file).is(t, crm.Report{Unchanged: len(texts)})
+}
+
+func TestFailedLinesAreHarmlessAndMeanTheSameWhenTheyAreImportedAgain(t *testing.T) {
+	t.Parallel()
+	u := newOrganisation(t).signedIn(t)
+	mapping := mappingOf("product", "", fields{{"field": "name", "column": "name"}, {"field": "code", "column": "code"}})
+	mapping["delimiter"] = ";"
+	taken := []string{"=1+1", "'=1", "＠a", "-2", "a;b", "say \"hi\""}
+	for _, code := range taken {
+		u.create("product", map[string]any{"name": code, "code": code})
+	}
+	failed := u.imports("product", mapping, "name;code\n=HYPERLINK(1);=1+1\n'=kept;''=1\n\t=2;＠a\n plain;-2\n\"=a;b\";\"a;b\"\n\"=say \"\"hi\"\"\";\"say \"\"hi\"\"\"\n=broken \"quote;x\n")
+	failed.is(t, crm.Report{Failed: 7})
+	for _, line := range strings.Split(failed.errors, "\n")[1:] {
+		if first := strings.TrimLeft(line, `"`); strings.HasPrefix(first, "=") || strings.Contains(line, ";=") || strings.Contains(line, ";-") {
+			t.Errorf("a spreadsheet computes %s", line)
+		}
+	}
+	for _, item := range u.get("/api/v1/records/product?fields=id").items() {
+		u.send("DELETE", "/api/v1/records/product/"+item["id"].(string), nil).is(http.StatusNoContent)
+	}
+	u.imports("product", mapping, failed.errors).is(t, crm.Report{Created: 6, Failed: 1})
+	var names []string
+	for _, item := range u.get("/api/v1/records/product?sort=number&fields=name,code").items() {
+		names = append(names, fmt.Sprint(item["name"], " ", item["code"]))
+	}
+	want := []string{"=HYPERLINK(1) =1+1", "=kept '=1", "=2 ＠a", "plain -2", "=a;b a;b", `=say "hi" say "hi"`}
+	if !slices.Equal(names, want) {
+		t.Errorf("imported again: %q, want %q", names, want)
+	}
 }
 
 func TestAnExportOfManyPagesHoldsEachRecordOnce(t *testing.T) {

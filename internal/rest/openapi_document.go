@@ -567,7 +567,8 @@ func (b objectCalls) exports() {
 	const workbook = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 	file := b.operation("export", "all records that a list would show, as a table", map[string]*apiResponse{
 		"200": {
-			Description: "The file, streamed. When something goes wrong midway the connection breaks off.",
+			Description: "The file, streamed. When something goes wrong midway the connection breaks off. In CSV a text that a spreadsheet " +
+				"would compute has an apostrophe before it, which an import takes away.",
 			Content:     map[string]apiMedia{"text/csv": {Schema: text()}, workbook: {Schema: &apiSchema{Type: "string", Format: "binary"}}},
 		},
 		"400": responseRef("malformed"),

@@ -53,7 +53,7 @@ func describeJobs(d *apiDocument) {
 		map[string]*apiResponse{"200": jobResponse("The job."), "404": responseRef("notFound"), "409": conflict})}
 	d.Paths["/api/v1/jobs/{id}/undo"] = apiPath{"post": operation("undoJob", "Take an import back", one,
 		map[string]*apiResponse{"202": jobResponse("The job that does so."), "404": responseRef("notFound"), "409": conflict})}
-	d.Paths["/api/v1/jobs/{id}/errors"] = apiPath{"get": operation("jobErrors", "What failed, in the form of the imported file, with the reasons", one,
+	d.Paths["/api/v1/jobs/{id}/errors"] = apiPath{"get": operation("jobErrors", "What failed, in the form of the imported file, with the reasons; what a spreadsheet would compute has an apostrophe before it", one,
 		map[string]*apiResponse{
 			"200": {Description: "The file.", Content: map[string]apiMedia{"text/csv": {Schema: text()}}}, "404": responseRef("notFound"), "409": conflict,
 		})}
