@@ -75,6 +75,8 @@ var platformTables = map[string]string{
 	"rollout":      "",
 	"backfill":     "",
 	"kept_value":   "",
+	"revision":     "",
+	"change_plan":  "",
 	versionTable:   "",
 }
 
