@@ -16,8 +16,11 @@ import metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 // or by setting spec.decision, spec.digest (the status.digest that was read)
 // and spec.by (the own user name). An approval is for just what was read: when
 // one more record fails by the time the plan runs, or the schema has moved on, it
-// is void, and status.message says so. Approving never alters records: as long as
-// one fails, the plan goes on waiting until the records have been mended.
+// is void, and status.message says so. Approving alters no records but those of
+// fields that say so themselves (onViolation): as long as another fails, the plan
+// goes on waiting until the records have been mended. A plan that has begun to
+// alter records goes on, however often it is broken off, and is not asked about
+// those again.
 //
 // One with spec.preview is a person's question: what would become of the database if
 // these resources were applied? The operator answers it in the status, counts the
@@ -429,7 +432,8 @@ type ChangeImpact struct {
 	Filled int64 `json:"filled"`
 
 	// failing is the exact number of those that do not bear the change. It cannot run
-	// while there are any.
+	// while there are any, unless the field says what is done with them (onViolation) and
+	// that is approved.
 	// +optional
 	// +kubebuilder:validation:Minimum=0
 	Failing int64 `json:"failing"`

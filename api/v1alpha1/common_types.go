@@ -329,6 +329,15 @@ type FieldSpec struct {
 	// +optional
 	Max Number `json:"max,omitempty"`
 
+	// onViolation says what happens to records whose values do not bear a narrower
+	// length, min, max, scale or set of options: Refuse leaves the field as it is until
+	// somebody has mended them, Truncate cuts texts to the length, and Clear takes the
+	// values away. Both alter records, and so need an approval. The values are kept as
+	// they were for 30 days: when the field becomes as wide again, they are given back
+	// to the records in which nobody has changed them since. Without it, Refuse.
+	// +optional
+	OnViolation OnViolation `json:"onViolation,omitempty"`
+
 	// options are the choices of a picklist or multi_picklist, in the order in
 	// which they are shown: at most 200, and 300 with those that are retired. An
 	// option that is taken out is retired too: the records that have it keep it.
@@ -523,6 +532,20 @@ const (
 	OnDeleteClear OnDelete = "clear"
 	// OnDeleteDelete deletes them with it.
 	OnDeleteDelete OnDelete = "delete"
+)
+
+// OnViolation says what happens to values that do not bear a narrower rule of their field.
+// +kubebuilder:validation:Enum=Refuse;Truncate;Clear
+type OnViolation string
+
+// What happens to them.
+const (
+	// OnViolationRefuse leaves the field as it is until somebody has mended them.
+	OnViolationRefuse OnViolation = "Refuse"
+	// OnViolationTruncate cuts texts to the length.
+	OnViolationTruncate OnViolation = "Truncate"
+	// OnViolationClear takes them away.
+	OnViolationClear OnViolation = "Clear"
 )
 
 // FieldReference names a field of an object.

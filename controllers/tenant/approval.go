@@ -15,6 +15,7 @@ import (
 	crmv1 "github.com/kontor-crm/kontor/api/v1alpha1"
 	"github.com/kontor-crm/kontor/internal/compile"
 	"github.com/kontor-crm/kontor/internal/plan"
+	"github.com/kontor-crm/kontor/internal/schema"
 	"github.com/kontor-crm/kontor/internal/secret"
 )
 
@@ -35,6 +36,10 @@ func (r *run) decide(ctx context.Context, all *resources, live *plan.Live, datab
 	}
 	if !found {
 		record = nil
+	}
+	if hasBegun(live, full.plan) { // it was decided when it began
+		recall(full.plan, record)
+		return full, nil
 	}
 	if err := r.measure(ctx, full.plan, record, database); err != nil {
 		return nil, err
@@ -115,19 +120,33 @@ func (r *run) measure(ctx context.Context, p *plan.Plan, record *crmv1.ChangePla
 	}
 	if record != nil && record.Status.Phase == crmv1.PlanWaiting && record.Spec.Decision == "" && !r.isAsked() && record.Status.CountedAt != nil &&
 		r.Now().Sub(record.Status.CountedAt.Time) < countAgain && tellsAll(record, p) {
-		for i := range record.Status.Changes {
-			if told := record.Status.Changes[i].Impact; told != nil {
-				p.Changes[i].Impact = &plan.Impact{
-					Rows: told.Records, Filled: told.Filled, Failing: told.Failing, Hash: told.FailingHash, IDs: told.FailingRecords,
-				}
-			}
-		}
+		recall(p, record)
 		return nil
 	}
 	if err := r.Schemas.Measure(ctx, database, p); err != nil {
 		return fmt.Errorf("asking the records whether they bear the changes: %w", err)
 	}
 	return nil
+}
+
+// hasBegun says whether the plan has begun to alter records: it goes on, and is not asked
+// about those that it has altered already.
+func hasBegun(live *plan.Live, p *plan.Plan) bool {
+	return slices.ContainsFunc(live.Begun, func(b plan.Begun) bool { return b.Digest == p.Digest && b.Base == p.Base })
+}
+
+// recall sets the impacts of a plan to those that its ChangePlan tells.
+func recall(p *plan.Plan, record *crmv1.ChangePlan) {
+	if record == nil || !tellsAll(record, p) {
+		return
+	}
+	for i := range record.Status.Changes {
+		if told := record.Status.Changes[i].Impact; told != nil {
+			p.Changes[i].Impact = &plan.Impact{
+				Rows: told.Records, Filled: told.Filled, Failing: told.Failing, Hash: told.FailingHash, IDs: told.FailingRecords,
+			}
+		}
+	}
 }
 
 // tellsAll says whether a ChangePlan has room for all of the plan's changes that ask the records.
@@ -157,8 +176,10 @@ func (r *run) waits(p *plan.Plan, verdict judgement) []string {
 		case change.Drift, change.Leftover: // it takes nobody's data, and no plan asked for it
 		case verdict.rejected != "" && class != crmv1.ChangeSafe:
 			waits[i] = verdict.rejected
-		case change.Impact != nil && change.Impact.Failing > 0:
+		case change.Impact != nil && change.Impact.Failing > 0 && change.Treatment == schema.OnViolationRefuse:
 			waits[i] = failingText(change.Impact.Failing)
+		case !verdict.approved && change.Impact != nil && change.Impact.Failing > 0 && !slices.Contains(policy.Automatic, class):
+			waits[i] = treatingText(change.Treatment, change.Impact.Failing)
 		case !verdict.approved && policy.Automatic != nil && !slices.Contains(policy.Automatic, class):
 			waits[i] = fmt.Sprintf("%s changes need an approval", class)
 		case !open && class != crmv1.ChangeSafe:
@@ -173,6 +194,17 @@ func failingText(failing int64) string {
 		return "1 record does not bear it and has to be mended first"
 	}
 	return fmt.Sprintf("%d records do not bear it and have to be mended first", failing)
+}
+
+func treatingText(how schema.OnViolation, failing int64) string {
+	what := "their values are taken away"
+	if how == schema.OnViolationTruncate {
+		what = "their values are cut"
+	}
+	if failing == 1 {
+		return "1 record does not bear it; when that is approved, " + strings.Replace(what, "their values are", "its value is", 1) + ", and kept as it was for a while"
+	}
+	return fmt.Sprintf("%d records do not bear it; when that is approved, %s, and kept as they were for a while", failing, what)
 }
 
 // effectiveClass is the danger of a change, the records that are there considered.

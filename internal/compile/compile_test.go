@@ -322,6 +322,26 @@ func TestBadResourcesAreRefusedWithPathAndReason(t *testing.T) {
 			field("tier", "object: customer, type: text, options: [{key: a}]"),
 			refused{Ref{KindField, "tier"}, crmv1.ReasonInvalid, "spec.options", `only a picklist or multi_picklist has options`},
 		},
+		"an amount that is to be cut": {
+			field("tier", "object: customer, type: money, onViolation: Truncate"),
+			refused{Ref{KindField, "tier"}, crmv1.ReasonInvalid, "spec.onViolation", `only text, long_text and rich_text can be cut; a value of the type money would become another one`},
+		},
+		"a unique text that is to be cut": {
+			field("tier", "object: customer, type: text, unique: true, onViolation: Truncate"),
+			refused{Ref{KindField, "tier"}, crmv1.ReasonInvalid, "spec.onViolation", `values that are cut may become the same, and the field is unique`},
+		},
+		"a required value that is to be taken away": {
+			field("tier", "object: customer, type: integer, required: true, default: \"1\", onViolation: Clear"),
+			refused{Ref{KindField, "tier"}, crmv1.ReasonInvalid, "spec.onViolation", `values cannot be taken away: the field is required`},
+		},
+		"an address that is to be taken away": {
+			field("tier", "object: customer, type: address, onViolation: Clear"),
+			refused{Ref{KindField, "tier"}, crmv1.ReasonInvalid, "spec.onViolation", `only Refuse goes with a value that has parts`},
+		},
+		"a formula whose values are to be taken away": {
+			field("tier", "object: customer, type: formula, formula: {expression: \"1\", returns: integer}, onViolation: Clear"),
+			refused{Ref{KindField, "tier"}, crmv1.ReasonInvalid, "spec.onViolation", `nobody gives a field of the type formula its values, so none is treated`},
+		},
 		"a number that is to be searched": {
 			field("tier", "object: customer, type: integer, searchable: true"),
 			refused{Ref{KindField, "tier"}, crmv1.ReasonInvalid, "spec.searchable", `only text, long_text, rich_text, email, phone, url, address and person_name can be searched`},

@@ -124,6 +124,9 @@ func fieldOf(identity string, spec *crmv1.FieldSpec, source string) *schema.Fiel
 	if spec.OnDelete != crmv1.OnDeleteKeep { // which is what the schema means by nothing
 		f.OnDelete = schema.OnDelete(spec.OnDelete)
 	}
+	if spec.OnViolation != crmv1.OnViolationRefuse { // which is what the schema means by nothing
+		f.OnViolation = schema.OnViolation(spec.OnViolation)
+	}
 	if spec.Default != nil && *spec.Default != "" { // an empty text is no value
 		f.Default = new(*spec.Default)
 	}
@@ -199,7 +202,7 @@ func checkInlineNames(at string, f *crmv1.Field) []Problem {
 
 // checkField finds what is wrong with a field's definition by itself, names apart.
 func checkField(at string, spec *crmv1.FieldSpec) []Problem {
-	problems := misplaced(spec)
+	problems := append(misplaced(spec), checkOnViolation(spec)...)
 	if spec.Inverse != "" && len(spec.Targets) > 0 {
 		problems = append(problems, Problem{Path: "inverse", Message: "a relation to several targets has no inverse"})
 	}
@@ -213,6 +216,33 @@ func checkField(at string, spec *crmv1.FieldSpec) []Problem {
 		problems[i].Path = at + "." + problems[i].Path
 	}
 	return problems
+}
+
+// cutTypes are those whose values are texts that mean the same when their end is cut off.
+var cutTypes = []crmv1.FieldType{crmv1.FieldText, crmv1.FieldLongText, crmv1.FieldRichText}
+
+// checkOnViolation refuses a treatment of failing values that would break another rule of the field.
+func checkOnViolation(spec *crmv1.FieldSpec) []Problem {
+	message := ""
+	computed := spec.Type == crmv1.FieldFormula || spec.Type == crmv1.FieldRollup || spec.Type == crmv1.FieldAutoNumber
+	parted := spec.Type == crmv1.FieldAddress || spec.Type == crmv1.FieldPersonName || spec.Type == crmv1.FieldGeo || len(spec.Targets) > 0
+	switch {
+	case spec.OnViolation == "" || spec.OnViolation == crmv1.OnViolationRefuse:
+	case computed:
+		message = fmt.Sprintf("nobody gives a field of the type %s its values, so none is treated", spec.Type)
+	case parted:
+		message = "only Refuse goes with a value that has parts"
+	case spec.OnViolation == crmv1.OnViolationTruncate && !slices.Contains(cutTypes, spec.Type):
+		message = fmt.Sprintf("only text, long_text and rich_text can be cut; a value of the type %s would become another one", spec.Type)
+	case spec.OnViolation == crmv1.OnViolationTruncate && spec.Unique:
+		message = "values that are cut may become the same, and the field is unique"
+	case spec.OnViolation == crmv1.OnViolationClear && spec.Required:
+		message = "values cannot be taken away: the field is required"
+	}
+	if message == "" {
+		return nil
+	}
+	return []Problem{{Path: "onViolation", Message: message}}
 }
 
 // misplaced finds settings that the type of the field does not have: ignoring them would be a lie.

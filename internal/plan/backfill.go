@@ -5,6 +5,7 @@ import (
 	"encoding/hex"
 	"fmt"
 	"strings"
+	"time"
 
 	"github.com/kontor-crm/kontor/internal/schema"
 )
@@ -42,12 +43,38 @@ type Backfill struct {
 	// were to leave right is not in force, so that the plan begins anew. It is false while
 	// the column and the triggers of an earlier attempt are found as they should be.
 	Fresh bool
+	// Record is set when the columns are fields that people see: then each row that is
+	// altered is a change of a record as any other, and what it had is kept. Nil leaves
+	// version, time of change, history and outbox alone.
+	Record *RecordChange
+}
+
+// RecordChange is what is written of each record that a Backfill alters: its next
+// version, a row of history by nobody through the channel "operator", one of the outbox.
+type RecordChange struct {
+	// Object is the identity of the object, Revision that of the schema in force.
+	Object   string
+	Revision int64
+	// Keep says that the values that go are kept, as those of the revision Leads, for
+	// Retention. GivesBack says that such values are put back: then they are kept no longer.
+	Keep      bool
+	Leads     int64
+	Retention time.Duration
+	GivesBack bool
 }
 
 // Assignment gives a column, by its plain name, the value of an expression over the
 // row, which goes by the alias r. The expression may read other tables: the row is
 // locked before it is evaluated.
-type Assignment struct{ Column, Value string }
+type Assignment struct {
+	Column, Value string
+	// Field is the identity of the column's field, Why the reason for which it gets another
+	// value; both are for a Backfill with a Record. Follows says that the value follows from
+	// another's, so that the history does not tell it. Plain says that the history tells the
+	// value as it is in JSON, not as a text.
+	Field, Why     string
+	Follows, Plain bool
+}
 
 var rowID = schema.QuoteIdent(schema.FieldID)
 
@@ -88,6 +115,9 @@ func (b *Backfill) Hold(wait bool) string {
 // Alter gives the locked rows with the ids $1 their values, those that are still to do.
 // It sees what was written before they were locked. The rows it touches are what it tells.
 func (b *Backfill) Alter() string {
+	if b.Record != nil {
+		return b.alterRecords()
+	}
 	sets, values := make([]string, 0, len(b.Set)), make([]string, 0, len(b.Set))
 	for i, set := range b.Set {
 		sets = append(sets, fmt.Sprintf("%s = f.v%d", schema.QuoteIdent(set.Column), i))

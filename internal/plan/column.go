@@ -21,6 +21,8 @@ type tableMaker struct {
 	// unchecked are the constraints that rows have to be checked against; they are part
 	// of the table when this plan's transaction ends.
 	unchecked []uncheckedPart
+	// treated are the checks whose failing values this plan alters.
+	treated []treated
 }
 
 type uncheckedPart struct {

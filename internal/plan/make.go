@@ -179,6 +179,10 @@ func (m *maker) planObject(o *schema.Object) {
 			t.planColumn(c)
 		}
 	}
+	t.treat()
+	for i := range sh.columns {
+		t.giveBack(&sh.columns[i])
+	}
 	t.forget()
 	t.planDeclaredIndexes()
 	t.validate()

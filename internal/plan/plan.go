@@ -7,6 +7,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
+	"time"
 
 	"github.com/kontor-crm/kontor/internal/schema"
 )
@@ -56,7 +57,9 @@ const (
 	ChangeOwner     Kind = "ChangeOwner"
 	ChangeRole      Kind = "ChangeRole"
 	// Lost is what nobody can do: a table of the platform is gone.
-	Lost Kind = "Lost"
+	Lost           Kind = "Lost"
+	TreatValues    Kind = "TreatValues"
+	GiveBackValues Kind = "GiveBackValues"
 	// Unknown is what nobody does: something is there that no schema knows.
 	Unknown Kind = "Unknown"
 )
@@ -66,6 +69,8 @@ type Policy struct {
 	// HealDrift puts right what is missing from the live database although the applied
 	// schema has it; otherwise it is only told.
 	HealDrift bool
+	// Retention is how long values are kept that a change alters; 0 is thirty days.
+	Retention time.Duration
 }
 
 // Plan is what has to be done so that the live database fits the wanted schema.
@@ -122,6 +127,9 @@ type Change struct {
 	// Backfill goes through rows between Prepare and Prove, or, of a Concurrent change,
 	// before its Statements; nil when no row needs it.
 	Backfill *Backfill
+	// Treatment is what the change does to the rows that do not bear it, once somebody has
+	// approved that; Refuse waits until they have been mended.
+	Treatment schema.OnViolation
 	// Resumes says that the next plan goes on where Prove was only broken off, so that
 	// Undo is for when it can never come to its end.
 	Resumes bool
@@ -154,6 +162,13 @@ type Live struct {
 	Others map[string]string
 	// Differences are those that no schema tells of.
 	Differences []Difference
+	// Kept are the columns of which values are kept that a plan has altered, by the
+	// identity of their object.
+	Kept map[string][]string
+	// Begun are the plans that have begun and are not over.
+	Begun []Begun
+	// Backfills are the names of those that have begun and are not over.
+	Backfills []string
 	// Unfinished says that the last plan has not come to the end of its concurrent
 	// steps: what is missing of them is no drift.
 	Unfinished bool
@@ -165,6 +180,15 @@ type Live struct {
 type Difference struct {
 	Of, Name string
 	Change   Change
+}
+
+// Begun is a plan that has begun to alter records, or has made sure that it may.
+type Begun struct {
+	// Digest and Base are the plan's; Alters are the columns whose values it alters, as
+	// Plan.Alters gives them.
+	Digest string
+	Base   int64
+	Alters []string
 }
 
 // Table is one live table.

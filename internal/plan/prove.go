@@ -91,6 +91,7 @@ func (t *tableMaker) proveCheck(c *column, p part, existing Constraint, there bo
 		Failing: "SELECT " + schema.QuoteIdent(schema.FieldID) + " FROM " + t.object().QualifiedTable() + " WHERE (" + p.definition + ") IS FALSE",
 		Table:   t.object().QualifiedTable(), Filled: schema.QuoteIdent(c.name) + " IS NOT NULL",
 	}
+	t.treats(&change, c, p, there)
 	t.add(phaseProve, change)
 }
 

@@ -232,11 +232,15 @@ func numericDigits(storage string) (precision, scale int, ok bool) {
 
 // condition is the rule in SQL. A null passes every CHECK.
 func condition(f *schema.Field, rule schema.Rule) string {
-	name := schema.QuoteIdent(f.Column)
+	return conditionOf(schema.QuoteIdent(f.Column), f, rule)
+}
+
+// conditionOf is the rule over an expression that has the type of the field's column.
+func conditionOf(expression string, f *schema.Field, rule schema.Rule) string {
 	if f.Storage() == schema.StorageJSON && rule.Kind == schema.RuleMaxLength {
-		name += "::text"
+		expression += "::text"
 	}
-	return conditionOn(name, rule)
+	return conditionOn(expression, rule)
 }
 
 // conditionOn is the rule of a value, in SQL.

@@ -106,12 +106,14 @@ type reached struct {
 	finished    bool
 }
 
-// begin finds what was reached of just this work, or starts it.
-func (b *backfilling) begin(ctx context.Context) (reached, error) {
-	const start = `INSERT INTO kontor.backfill AS w (work, digest) VALUES ($1, $2)
+// startWork writes down work that nothing is done of yet; of the same work what was reached stays.
+const startWork = `INSERT INTO kontor.backfill AS w (work, digest) VALUES ($1, $2)
 ON CONFLICT (work) DO UPDATE SET digest = excluded.digest, reached = excluded.reached, done = 0, altered = 0, total = 0, begun_at = now(), moved_at = now(), finished_at = NULL
 WHERE w.digest <> excluded.digest`
-	if _, err := b.conn.Exec(ctx, start, b.Name, b.Digest()); err != nil {
+
+// begin finds what was reached of just this work, or starts it.
+func (b *backfilling) begin(ctx context.Context) (reached, error) {
+	if _, err := b.conn.Exec(ctx, startWork, b.Name, b.Digest()); err != nil {
 		return reached{}, err
 	}
 	// An estimate does where counting would take longer than people look.

@@ -28,6 +28,8 @@ const (
 	ReasonHostConflict = "HostConflict"
 	// ReasonRowsFail: rows do not bear the change.
 	ReasonRowsFail = "RowsFail"
+	// ReasonOthersFail: other rows do not bear the change than those that it was decided for.
+	ReasonOthersFail = "OthersFail"
 	// ReasonSchemaMoved: somebody else applied a schema in between.
 	ReasonSchemaMoved = "SchemaMoved"
 )

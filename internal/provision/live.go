@@ -12,6 +12,15 @@ import (
 const liveSchema = `SELECT json_build_object(
   'rights', ` + liveRights + `,
   'unfinished', EXISTS (SELECT FROM kontor.plan_history WHERE finished_at IS NULL),
+  'begun', (SELECT json_agg(json_build_object('digest', digest, 'base', base, 'alters', alters)) FROM kontor.rollout),
+  'backfills', (SELECT json_agg(work) FROM kontor.backfill),
+  'kept', (
+    WITH RECURSIVE found AS ( -- from one column to the next, over the index: there may be many values
+      (SELECT object, column_name FROM kontor.kept_value ORDER BY object, column_name LIMIT 1)
+      UNION ALL
+      SELECT k.object, k.column_name FROM found CROSS JOIN LATERAL (
+        SELECT object, column_name FROM kontor.kept_value WHERE (object, column_name) > (found.object, found.column_name) ORDER BY object, column_name LIMIT 1) AS k)
+    SELECT json_object_agg(object, columns) FROM (SELECT object, json_agg(column_name) AS columns FROM found GROUP BY object) AS all_of_them),
   'tables', coalesce((
     SELECT json_object_agg(c.relname, json_build_object(
       'hasRows', CASE WHEN pg_relation_size(c.oid) = 0 THEN false
@@ -46,9 +55,18 @@ const liveSchema = `SELECT json_build_object(
 type liveDocument struct {
 	Rights     heldRights           `json:"rights"`
 	Unfinished bool                 `json:"unfinished"`
+	Begun      []liveBegun          `json:"begun"`
+	Backfills  []string             `json:"backfills"`
+	Kept       map[string][]string  `json:"kept"`
 	Tables     map[string]liveTable `json:"tables"`
 	Others     map[string]string    `json:"others"`
 	Views      map[string]string    `json:"views"`
+}
+
+type liveBegun struct {
+	Digest string   `json:"digest"`
+	Base   int64    `json:"base"`
+	Alters []string `json:"alters"`
 }
 
 type liveTable struct {
@@ -84,6 +102,10 @@ func readLive(catalogue []byte, database string, options Options) (*plan.Live, e
 	live := &plan.Live{
 		Unfinished: document.Unfinished, Views: document.Views, Others: document.Others, Tables: make(map[string]*plan.Table, len(document.Tables)),
 		Differences: document.Rights.differences(database, options),
+		Backfills:   document.Backfills, Kept: document.Kept,
+	}
+	for _, begun := range document.Begun {
+		live.Begun = append(live.Begun, plan.Begun(begun))
 	}
 	for name, t := range document.Tables {
 		table := &plan.Table{

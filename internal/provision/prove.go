@@ -22,22 +22,27 @@ const measureTimeout = 10 * time.Minute
 // Impact. All counts are of one moment. It takes no lock that anybody feels.
 func (s *Schemas) Measure(ctx context.Context, database secret.Connection, p *plan.Plan) error {
 	return s.asOwner(ctx, database, session{timeout: measureTimeout}, func(ctx context.Context, c *pgx.Conn) error {
-		err := pgx.BeginTxFunc(ctx, c, pgx.TxOptions{IsoLevel: pgx.RepeatableRead, AccessMode: pgx.ReadOnly}, func(tx pgx.Tx) error {
-			for i := range p.Changes {
-				check := p.Changes[i].Check
-				if check == nil {
-					continue
-				}
-				impact, err := measure(ctx, tx, check)
-				if err != nil {
-					return fmt.Errorf("%s: %w", p.Changes[i].Summary, err)
-				}
-				p.Changes[i].Impact = impact
-			}
-			return nil
-		})
-		return translate(err, "counting the rows that a change concerns in %q", database.Database)
+		return measureAll(ctx, c, p)
 	})
+}
+
+// measureAll counts the rows of all changes, of one moment.
+func measureAll(ctx context.Context, c *pgx.Conn, p *plan.Plan) error {
+	err := pgx.BeginTxFunc(ctx, c, pgx.TxOptions{IsoLevel: pgx.RepeatableRead, AccessMode: pgx.ReadOnly}, func(tx pgx.Tx) error {
+		for i := range p.Changes {
+			check := p.Changes[i].Check
+			if check == nil {
+				continue
+			}
+			impact, err := measure(ctx, tx, check)
+			if err != nil {
+				return fmt.Errorf("%s: %w", p.Changes[i].Summary, err)
+			}
+			p.Changes[i].Impact = impact
+		}
+		return nil
+	})
+	return translate(err, "counting the rows that a change concerns in %q", c.Config().Database)
 }
 
 func measure(ctx context.Context, tx pgx.Tx, check *plan.Check) (*plan.Impact, error) {
@@ -71,12 +76,19 @@ func proves(c plan.Change) bool {
 
 // prove runs what comes before a plan's transaction: from then on every row bears the
 // changes, those that are there and those that come. The error is a Conflict with the
-// reason RowsFail when one does not.
-func (s *Schemas) prove(ctx context.Context, c *pgx.Conn, changes []plan.Change, tell func(plan.Progress)) error {
-	for _, change := range changes {
-		if !proves(change) {
-			continue
+// reason RowsFail when one does not. Who writes obeys all of the changes before the first
+// row is gone through.
+func (s *Schemas) prove(ctx context.Context, c *pgx.Conn, p *plan.Plan, tell func(plan.Progress)) error {
+	proven := slices.DeleteFunc(slices.Clone(p.Changes), func(change plan.Change) bool { return !proves(change) })
+	for _, change := range proven {
+		if err := s.prepare(ctx, c, change, tell); err != nil {
+			return err
 		}
+	}
+	if err := s.begin(ctx, c, p); err != nil {
+		return err
+	}
+	for _, change := range proven {
 		if err := s.proveOne(ctx, c, change, tell); err != nil {
 			return err
 		}
@@ -102,6 +114,11 @@ func (s *Schemas) takeBack(ctx context.Context, database secret.Connection, p *p
 			if change.Resumes && fault.KindOf(failed) == fault.Unavailable {
 				continue
 			}
+			if change.Treatment != schema.OnViolationRefuse {
+				if err := forgetBegun(ctx, c, p); err != nil {
+					return err
+				}
+			}
 			if err := forgetWork(ctx, c, []plan.Change{change}); err != nil {
 				return err
 			}
@@ -115,7 +132,7 @@ func (s *Schemas) takeBack(ctx context.Context, database secret.Connection, p *p
 	})
 }
 
-func (s *Schemas) proveOne(ctx context.Context, c *pgx.Conn, change plan.Change, tell func(plan.Progress)) error {
+func (s *Schemas) prepare(ctx context.Context, c *pgx.Conn, change plan.Change, tell func(plan.Progress)) error {
 	if len(change.Prepare) > 0 {
 		tell(plan.Progress{Phase: plan.Preparing, Summary: change.Summary})
 	}
@@ -124,6 +141,10 @@ func (s *Schemas) proveOne(ctx context.Context, c *pgx.Conn, change plan.Change,
 			return translate(err, "%s", change.Summary)
 		}
 	}
+	return nil
+}
+
+func (s *Schemas) proveOne(ctx context.Context, c *pgx.Conn, change plan.Change, tell func(plan.Progress)) error {
 	if err := s.backfill(ctx, c, change, tell); err != nil || len(change.Prove) == 0 {
 		return err
 	}

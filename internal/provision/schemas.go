@@ -93,7 +93,7 @@ func (s *Schemas) Run(ctx context.Context, database secret.Connection, p *plan.P
 		if err := forgetFresh(ctx, c, p.Changes); err != nil {
 			return err
 		}
-		if err := s.prove(ctx, c, p.Changes, tell); err != nil {
+		if err := s.prove(ctx, c, p, tell); err != nil {
 			return err
 		}
 		tell(plan.Progress{Phase: plan.Switching})
@@ -166,7 +166,7 @@ SELECT $2, $6, $7::jsonb, CASE WHEN $8 THEN now() END FROM newest WHERE newest.r
 				return err
 			}
 		}
-		if err := forgetWork(ctx, tx, changes); err != nil || len(statements) == 0 {
+		if err := settle(ctx, tx, changes, p.Changes[len(changes):]); err != nil || len(statements) == 0 {
 			return err
 		}
 		return run(ctx, tx.Conn(), statements...)

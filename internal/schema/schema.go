@@ -179,6 +179,9 @@ type Field struct {
 	// as the API reads and writes them. It is no part of what the field is: the columns
 	// in Previous remember the one by which they were converted.
 	Conversion *Conversion `json:"-"`
+	// OnViolation is what happens to values that do not bear a narrower rule. It is about
+	// the way to this form and no part of it, so that an applied schema does not say it.
+	OnViolation OnViolation `json:"-"`
 	// System marks a field that every record has and no resource declares.
 	System bool `json:"-"`
 	// ReadOnly marks a field that no request may set.
@@ -197,6 +200,16 @@ type Field struct {
 
 // IgnoresCase says whether values that differ in case only are the same key.
 func (f *Field) IgnoresCase() bool { return f.Type == TypeEmail }
+
+// OnViolation is what happens to values that do not bear a narrower rule of their field.
+type OnViolation string
+
+// What happens to them: the change waits until somebody has mended them, they are cut, or taken away.
+const (
+	OnViolationRefuse   OnViolation = ""
+	OnViolationTruncate OnViolation = "Truncate"
+	OnViolationClear    OnViolation = "Clear"
+)
 
 // OnDelete is what becomes of the records that point to a record which is deleted.
 type OnDelete string

@@ -1,11 +1,13 @@
 -- +goose Up
 
 -- The plans that have begun and are not over, by their digest. What was decided about
--- one when it began holds until its end, however often it is broken off.
+-- one when it began holds until its end, however often it is broken off. alters are the
+-- columns whose values it alters and keeps in kept_value.
 CREATE TABLE kontor.rollout (
     digest   text PRIMARY KEY,
     base     bigint NOT NULL,
     revision bigint NOT NULL,
+    alters   text[] NOT NULL DEFAULT '{}',
     begun_at timestamptz NOT NULL DEFAULT now()
 );
 
@@ -38,7 +40,7 @@ CREATE TABLE kontor.kept_value (
     why         text NOT NULL,               -- Truncate, Clear
     kept_at     timestamptz NOT NULL DEFAULT now(),
     until       timestamptz NOT NULL,
-    PRIMARY KEY (object, field, record_id, revision)
+    PRIMARY KEY (object, column_name, record_id, revision)
 );
 CREATE INDEX kept_value_until ON kontor.kept_value (until);
 

@@ -1,0 +1,67 @@
+package provision
+
+import (
+	"context"
+	"slices"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/kontor-crm/kontor/internal/fault"
+	"github.com/kontor-crm/kontor/internal/plan"
+	"github.com/kontor-crm/kontor/internal/schema"
+)
+
+// begin makes sure, when a plan alters rows that do not bear it, that they are those
+// for which that was decided: by now no more can come. From then on the plan has begun,
+// and goes on without being asked again, however often it is broken off.
+func (s *Schemas) begin(ctx context.Context, c *pgx.Conn, p *plan.Plan) error {
+	if !slices.ContainsFunc(p.Changes, func(change plan.Change) bool { return change.Treatment != schema.OnViolationRefuse }) {
+		return nil
+	}
+	var begun bool
+	const known = "SELECT EXISTS (SELECT FROM kontor.rollout WHERE digest = $1 AND base = $2)"
+	if err := c.QueryRow(ctx, known, p.Digest, p.Base).Scan(&begun); err != nil || begun {
+		return translate(err, "looking whether the plan has begun")
+	}
+	now := *p
+	now.Changes = slices.Clone(p.Changes)
+	if err := measureAll(ctx, c, &now); err != nil {
+		return err
+	}
+	for i, change := range now.Changes {
+		var decided plan.Impact
+		if p.Changes[i].Impact != nil {
+			decided = *p.Changes[i].Impact
+		}
+		if counted := change.Impact; counted != nil && (counted.Failing != decided.Failing || counted.Hash != decided.Hash) {
+			return fault.Because(fault.Conflict, ReasonOthersFail, "%s: by now %d records do not bear it, and not just those for which it was decided", change.Summary, counted.Failing)
+		}
+	}
+	const record = `INSERT INTO kontor.rollout (digest, base, revision, alters) VALUES ($1, $2, $3, $4)
+ON CONFLICT (digest) DO UPDATE SET base = excluded.base, revision = excluded.revision, alters = excluded.alters, begun_at = now()`
+	_, err := c.Exec(ctx, record, p.Digest, p.Base, p.Revision, p.Alters())
+	return translate(err, "recording that the plan has begun")
+}
+
+// forgetBegun has the plan decided again the next time. What it has altered stays known.
+func forgetBegun(ctx context.Context, on executor, p *plan.Plan) error {
+	_, err := on.Exec(ctx, "UPDATE kontor.rollout SET digest = digest || ' ' || begun_at WHERE digest = $1", p.Digest)
+	return translate(err, "forgetting that the plan has begun")
+}
+
+// settle ends what has begun when a revision is applied: the plan that led to it, and
+// those that came to nothing. The work that is to follow is written down.
+func settle(ctx context.Context, tx pgx.Tx, changes, follow []plan.Change) error {
+	if err := forgetWork(ctx, tx, changes); err != nil {
+		return err
+	}
+	for _, change := range follow {
+		if b := change.Backfill; b != nil {
+			if _, err := tx.Exec(ctx, startWork, b.Name, b.Digest()); err != nil {
+				return err
+			}
+		}
+	}
+	_, err := tx.Exec(ctx, "DELETE FROM kontor.rollout")
+	return err
+}
