@@ -12,6 +12,8 @@ export GOFLAGS := -trimpath -buildvcs=false $(GOFLAGS)
 
 TOOL := go tool -modfile=hack/tools/go.mod
 CHARTS := $(dir $(wildcard charts/*/Chart.yaml))
+PAGE := internal/web/app
+NPM := npm --prefix $(PAGE)
 
 # Each package under test may start a PostgreSQL server and an API server, so
 # fewer run at once than there are cores, but never only one.
@@ -30,9 +32,29 @@ help: ## Show this list.
 dev: setup build ## Run everything on this machine, with the sample in it. ARGS="--data DIR" keeps the data.
 	@exec bin/kontor dev $(ARGS)
 
+# Hot reload of the page, beside a `kontor dev` that runs: KONTOR_URL is where.
+.PHONY: web-dev
+web-dev: setup $(PAGE)/node_modules/.stamp ## Serve the page with hot reload, its calls handed to a running `make dev`.
+	@KONTOR_URL=$(or $(KONTOR_URL),http://acme.localhost:8080) $(NPM) run dev
+
 .PHONY: test
-test: setup $(if $(KUBEBUILDER_ASSETS),,bin/kube) ## Run all tests, with a real PostgreSQL and a real API server.
+test: test-page test-go test-flows ## Run all tests, with a real PostgreSQL, a real API server and a real browser.
+
+.PHONY: test-go
+test-go: setup $(if $(KUBEBUILDER_ASSETS),,bin/kube) ## Run the Go tests alone.
 	@hack/patiently.sh "Running the tests" go test -timeout 20m -p $(TEST_PACKAGES_AT_ONCE) $(TEST_ARGS) ./...
+
+.PHONY: test-page
+test-page: setup $(PAGE)/node_modules/.stamp ## Run the tests of the page's logic alone.
+	@$(NPM) run --silent test
+
+.PHONY: test-flows
+test-flows: build ## Run what people do in the page, in a browser on a real tenant.
+	@hack/patiently.sh "Running the page's flows in a browser" $(NPM) run --silent flows
+
+.PHONY: screenshots
+screenshots: build ## Make pictures of the main pages into .screenshots.
+	@hack/patiently.sh "Taking pictures of the page" $(NPM) run --silent screenshots
 
 # Each fuzzer runs for FUZZ_TIME. What breaks one is kept in its package's testdata,
 # and every later `make test` tries it too.
@@ -45,14 +67,24 @@ fuzz: setup ## Run every fuzzer for FUZZ_TIME (1m): the filter parser, the impor
 	done
 
 .PHONY: verify
-verify: verify-generated vet lint verify-modules verify-charts ## Check what needs no running parts: generated files, vet, lint, modules, charts.
+verify: verify-generated vet lint verify-modules verify-charts verify-page ## Check what needs no running parts: generated files, vet, lint, modules, charts, the page.
 
 ##@ Build
 
 .PHONY: build
-build: setup bin/kube ## Build bin/kontor, its link bin/kubectl-kontor, and bin/kube.
+build: setup bin/kube internal/web/dist/page/index.html ## Build the page, bin/kontor, its link bin/kubectl-kontor, and bin/kube.
 	@hack/patiently.sh "Building bin/kontor" go build -o bin/kontor .
 	@ln -sf kontor bin/kubectl-kontor
+
+# The page. Its packages are those of the lock file; neither is made again without need.
+$(PAGE)/node_modules/.stamp: $(PAGE)/package.json $(PAGE)/package-lock.json
+	@hack/patiently.sh "Installing the page's packages" $(NPM) ci --no-audit --no-fund --loglevel=error
+	@touch $@
+
+PAGE_SOURCES := $(shell find $(PAGE)/src $(PAGE)/public $(PAGE)/scripts -type f) $(PAGE)/index.html $(PAGE)/vite.config.ts $(PAGE)/tsconfig.json
+internal/web/dist/page/index.html: $(PAGE)/node_modules/.stamp $(PAGE_SOURCES)
+	@hack/patiently.sh "Building the page" $(NPM) run --silent build
+	@touch $@
 
 # The version is what kubectl and the API server say of themselves, and what some
 # of Kubernetes' own checks compare.
@@ -69,12 +101,12 @@ bin/kube: $(wildcard hack/kube/*.go) hack/kube/go.mod hack/kube/go.sum
 	@touch bin/kube
 
 .PHONY: setup
-setup: ## See to it that Go and PostgreSQL are there; on Debian, install PostgreSQL.
+setup: ## See to it that Go, PostgreSQL, Node and a browser are there; on Debian, install what is not.
 	@hack/setup.sh
 
 .PHONY: clean
 clean: ## Remove what was built.
-	rm -rf bin
+	rm -rf bin internal/web/dist/page $(PAGE)/node_modules
 
 ##@ Generate and check
 
@@ -105,6 +137,10 @@ verify-charts: ## Run helm lint on the charts.
 	@failed=0; for chart in $(CHARTS); do \
 		hack/patiently.sh "Checking $$chart" $(TOOL) helm lint --quiet "$$chart" || failed=1; \
 	done; exit $$failed
+
+.PHONY: verify-page
+verify-page: setup $(PAGE)/node_modules/.stamp ## Check the page's types, and lint it.
+	@hack/patiently.sh "Checking the page" $(NPM) run --silent check
 
 ##@ Measure
 

@@ -2,6 +2,9 @@ module github.com/kontor-crm/kontor
 
 go 1.26.0
 
+// The page's source and its packages of npm, some of which bring Go files along.
+ignore ./internal/web/app
+
 require (
 	cel.dev/cel-go v0.33.2
 	github.com/go-logr/logr v1.4.4

@@ -1,11 +1,13 @@
 #!/usr/bin/env bash
-# Sees to it that this machine has what `make dev` and `make test` need: Go, and
-# the programs of a PostgreSQL server. On Debian and its kin it installs the
-# latter; elsewhere it says what is missing and how to get it. Quick when all is there.
+# Sees to it that this machine has what `make dev` and `make test` need: Go, the
+# programs of a PostgreSQL server, Node for the page, and for its tests a browser
+# and a font with Chinese. On Debian and its kin it installs all but Go; elsewhere
+# it says what is missing and how to get it. Quick when all is there.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
 oldest_postgres=15
+oldest_node=20.19
 oldest_go=$(sed -n 's/^go \([0-9]*\.[0-9]*\).*/\1/p' go.mod)
 
 missing() {
@@ -101,5 +103,48 @@ check_postgres() {
 		"Elsewhere: name the folder of its programs in KONTOR_PG_BIN."
 }
 
+# node_version is that of Node, if npm is there too, else 0.
+node_version() {
+	if command -v node >/dev/null && command -v npm >/dev/null; then
+		node --version | sed 's/^v//'
+	else
+		echo 0
+	fi
+}
+
+check_node() {
+	at_least "$(node_version)" "$oldest_node" && return
+	local how="Node $oldest_node or newer is needed, with npm, and was not found: see https://nodejs.org/en/download"
+	if command -v apt-get >/dev/null && ! command -v node >/dev/null; then
+		[ "$(id -u)" = 0 ] || command -v sudo >/dev/null || missing "$how"
+		echo "setup: installing Node with apt-get, once"
+		apt update && apt install -y --no-install-recommends nodejs npm || missing "$how"
+	fi
+	at_least "$(node_version)" "$oldest_node" || missing "$how"
+}
+
+# The tests of the page look for the browser in the same places.
+browser() {
+	[ -n "${KONTOR_BROWSER:-}" ] || command -v chromium chromium-browser google-chrome google-chrome-stable >/dev/null
+}
+
+chinese_font() {
+	! command -v fc-list >/dev/null || [ -n "$(fc-list :lang=zh family 2>/dev/null)" ]
+}
+
+# Without a browser all but the tests in it works, so that it is asked for and not demanded.
+check_browser() {
+	if browser && chinese_font; then
+		return
+	fi
+	if command -v apt-get >/dev/null && { [ "$(id -u)" = 0 ] || command -v sudo >/dev/null; }; then
+		echo "setup: installing Chromium and a Chinese font with apt-get, once: the tests of the page use them"
+		apt update && apt install -y --no-install-recommends chromium fonts-noto-cjk || true
+	fi
+	browser || echo "setup: no Chromium was found, which make test needs for the page; install it, or name it in KONTOR_BROWSER" >&2
+}
+
 check_go
 check_postgres
+check_node
+check_browser

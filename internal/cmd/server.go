@@ -17,6 +17,7 @@ import (
 	"github.com/kontor-crm/kontor/internal/auth"
 	"github.com/kontor-crm/kontor/internal/rest"
 	"github.com/kontor-crm/kontor/internal/secret"
+	"github.com/kontor-crm/kontor/internal/web"
 )
 
 // serverOptions are the flags of `kontor server`.
@@ -31,9 +32,9 @@ func newServer() *cobra.Command {
 	var o serverOptions
 	command := &cobra.Command{
 		Use:   "server",
-		Short: "Run the CRM service: the REST API of all tenants in the directory",
+		Short: "Run the CRM service: the REST API and the page of all tenants in the directory",
 		Long: `Server serves the tenants that the system database's directory lists, each at
-its hosts. It knows nothing of Kubernetes: it starts and serves while the API
+its hosts: the API below /api/, the page everywhere else. It knows nothing of Kubernetes: it starts and serves while the API
 server is down.`,
 		Args: cobra.NoArgs,
 		RunE: func(command *cobra.Command, _ []string) error {
@@ -47,7 +48,7 @@ server is down.`,
 	}
 	flags := command.Flags()
 	o.add(flags, 80)
-	flags.StringVar(&o.listen, "listen", ":8080", "address of the API")
+	flags.StringVar(&o.listen, "listen", ":8080", "address of the API and the page")
 	flags.IntVar(&o.jobs, "jobs", 0, "how many tenants' background work this process does at once, beside the workers; 0 leaves it to them")
 	flags.StringSliceVar(&o.trustedProxies, "trusted-proxy", nil, "network of a proxy whose X-Forwarded-For tells the client's address, such as 10.0.0.0/8; may be given several times")
 	return command
@@ -70,7 +71,7 @@ func (o *serverOptions) run(ctx context.Context, system secret.Connection, key [
 		Tenants: p.tenants, Gate: auth.New(time.Now), Clock: time.Now, NewID: newID, Log: logger, Metrics: p.metrics, TrustedProxies: proxies, Wake: p.list.Wake,
 	})
 	group, ctx := errgroup.WithContext(ctx)
-	if err := listen(ctx, group, o.listen, rest.NewServer(api, logger)); err != nil {
+	if err := listen(ctx, group, o.listen, rest.NewServer(beside(api, web.Handler()), logger)); err != nil {
 		return err
 	}
 	if err := p.listenSystem(ctx, group, o.listenSystem); err != nil {
@@ -85,6 +86,14 @@ func (o *serverOptions) run(ctx context.Context, system secret.Connection, key [
 	})
 	logger.InfoContext(ctx, "server starts", "server", p.name, "listen", o.listen)
 	return group.Wait()
+}
+
+// beside serves the API below /api/ and the page everywhere else.
+func beside(api, page http.Handler) http.Handler {
+	mux := http.NewServeMux()
+	mux.Handle("/api/", api)
+	mux.Handle("/", page)
+	return mux
 }
 
 // newID is the id of a new record: version 7 keeps the order of creation, which indexes like.
