@@ -1,6 +1,9 @@
 package controllers_test
 
 import (
+	"encoding/json"
+	"fmt"
+
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -59,5 +62,44 @@ var _ = Describe("The past of a tenant", func() {
 		Expect(old.Status.Phase).To(Equal(crmv1.PlanFailed))
 		Expect(old.Status.Message).To(ContainSubstring("an older release"))
 		Expect(recall(crmv1.Recall{What: crmv1.RecallRevisions}).Status.Recalled.Revisions).To(HaveLen(2))
+	})
+
+	It("has all changes of a plan whose status has no room for them", func(ctx SpecContext) {
+		namespace := env.Cluster(GinkgoT()).Namespace(GinkgoT())
+		acme := gen.Tenant(namespace, "acme-"+namespace)
+		create(ctx, acme)
+		becomesReady(ctx, acme)
+		acme.Spec.ChangePolicy.Automatic = []crmv1.ChangeClass{}
+		Expect(kube.Update(ctx, acme)).To(Succeed())
+		const many = 230
+		for i := range many {
+			create(ctx, gen.CustomField(namespace, "customer", fmt.Sprintf("many-%d", i)))
+		}
+		waits := becomesProposed(ctx, namespace, func(p *crmv1.ChangePlan) bool { return p.Status.TotalChanges >= many })
+		Expect(len(waits.Status.Changes)).To(BeNumerically("<=", 200))
+		text, err := json.Marshal(waits)
+		Expect(err).NotTo(HaveOccurred())
+		Expect(len(text)).To(BeNumerically("<", 256<<10))
+
+		var told []crmv1.PlannedChange
+		for from := int32(0); ; {
+			p := &crmv1.ChangePlan{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, GenerateName: "recall-"}}
+			p.Spec.Recall = &crmv1.Recall{What: crmv1.RecallChanges, ChangePlan: waits.Name, From: from}
+			becomesAnswered(ctx, p)
+			told = append(told, p.Status.Changes...)
+			if from = p.Status.Recalled.Next; from == 0 {
+				break
+			}
+		}
+		Expect(told).To(HaveLen(int(waits.Status.TotalChanges)))
+		Expect(told[:len(waits.Status.Changes)]).To(Equal(waits.Status.Changes))
+		Expect(told[many-1].Waits).To(Equal("Safe changes need an approval"))
+
+		decided(ctx, waits, crmv1.DecisionApprove)
+		Eventually(ctx, phaseOf(ctx, waits)).Should(HavePrefix("Applied: "))
+		unknown := &crmv1.ChangePlan{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, GenerateName: "recall-"}}
+		unknown.Spec.Recall = &crmv1.Recall{What: crmv1.RecallChanges, ChangePlan: "unheard"}
+		becomesAnswered(ctx, unknown)
+		Expect(unknown.Status.Message).To(Equal("no more is kept of ChangePlan unheard than its own status says"))
 	})
 })

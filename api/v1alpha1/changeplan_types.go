@@ -127,14 +127,16 @@ const (
 	// RecallResources are the resources that were in force with a revision, in
 	// status.recalled.manifests.
 	RecallResources RecallKind = "Resources"
-	// RecallChanges are the changes of the plan that led to a revision, in status.changes.
+	// RecallChanges are the changes of the plan that led to a revision, or of a ChangePlan
+	// that has no room for them, in status.changes.
 	RecallChanges RecallKind = "Changes"
 )
 
 // Recall asks for what a tenant's database keeps of the past.
 //
-// +kubebuilder:validation:XValidation:rule="self.what == 'Revisions' || has(self.revision) != has(self.at)",fieldPath=".revision",message="name a revision, or a time at which it was in force"
-// +kubebuilder:validation:XValidation:rule="self.what != 'Revisions' || !(has(self.revision) || has(self.at))",fieldPath=".revision",message="the list of revisions is of all"
+// +kubebuilder:validation:XValidation:rule="self.what == 'Revisions' || [has(self.revision), has(self.at), has(self.changePlan)].exists_one(given, given)",fieldPath=".revision",message="name a revision, or a time at which it was in force"
+// +kubebuilder:validation:XValidation:rule="self.what != 'Revisions' || !(has(self.revision) || has(self.at) || has(self.changePlan))",fieldPath=".revision",message="the list of revisions is of all"
+// +kubebuilder:validation:XValidation:rule="!has(self.changePlan) || self.what == 'Changes'",fieldPath=".changePlan",message="a ChangePlan has changes, and nothing else"
 type Recall struct {
 	// what is asked for: Revisions, Resources or Changes.
 	What RecallKind `json:"what"`
@@ -147,6 +149,12 @@ type Recall struct {
 	// at is a time; the revision that was in force then is meant.
 	// +optional
 	At *metav1.Time `json:"at,omitempty"`
+
+	// changePlan is the name of a ChangePlan whose changes have no room in its own status.
+	// +optional
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=253
+	ChangePlan string `json:"changePlan,omitempty"`
 
 	// from is where to begin, when an earlier answer had no room for all: its
 	// status.recalled.next.
@@ -310,7 +318,9 @@ type ChangePlanStatus struct {
 	// +kubebuilder:validation:items:MaxLength=512
 	Retained []string `json:"retained,omitempty"`
 
-	// changes are the first 200 changes, in the order in which they are made.
+	// changes are the first changes, in the order in which they are made: at most 200, and
+	// no more than 224 KiB of them. When totalChanges is more, all of them are in the
+	// tenant's database, where kubectl kontor plan PLAN --all reads them.
 	// +optional
 	// +listType=atomic
 	// +kubebuilder:validation:MaxItems=200

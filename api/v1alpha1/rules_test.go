@@ -188,6 +188,7 @@ var refused = map[string]struct{ kind, name, spec, answer string }{
 	"a decision about a preview":              {kind: "ChangePlan", spec: "{decision: Approve, digest: abc, by: me, preview: {manifests: a}}", answer: "spec.decision: Invalid value: a preview is never run"},
 	"a preview and the past":                  {kind: "ChangePlan", spec: "{preview: {manifests: a}, recall: {what: Revisions}}", answer: "not for both"},
 	"the resources of no revision":            {kind: "ChangePlan", spec: "{recall: {what: Resources}}", answer: "name a revision, or a time"},
+	"the resources of a change plan":          {kind: "ChangePlan", spec: "{recall: {what: Resources, changePlan: a}}", answer: "a ChangePlan has changes"},
 	"the list of one revision":                {kind: "ChangePlan", spec: "{recall: {what: Revisions, revision: 3}}", answer: "the list of revisions is of all"},
 	"a preview of nothing":                    {kind: "ChangePlan", spec: "{preview: {}}", answer: "spec.preview.manifests: Required value"},
 	"a preview that is too large":             {kind: "ChangePlan", spec: "{preview: {manifests: " + strings.Repeat("a", 524289) + "}}", answer: "spec.preview.manifests: Too long"},

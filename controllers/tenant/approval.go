@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"k8s.io/apimachinery/pkg/api/equality"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -326,12 +327,20 @@ func (r *run) propose(ctx context.Context, record *crmv1.ChangePlan, p *plan.Pla
 	case verdict.void != "":
 		message = verdict.void + "; " + message
 	}
-	status := r.planStatus(record, p, waits)
+	status, changes, err := r.planStatus(record, p, waits)
+	if err != nil {
+		return "", err
+	}
 	status.Phase, status.Message = phase, cut(message, maxSummary)
 	// What was counted a while ago is not said to be of now.
 	if record.Status.CountedAt != nil && record.Status.Digest == status.Digest && record.Status.Phase == phase &&
 		r.Now().Sub(record.Status.CountedAt.Time) < countAgain {
 		status.CountedAt = record.Status.CountedAt
+	}
+	if !equality.Semantic.DeepEqual(status, record.Status) {
+		if err := r.keep(ctx, record.Name, &status, changes); err != nil {
+			return "", err
+		}
 	}
 	record.Status = status
 	if err := r.patchPlan(ctx, record, before); err != nil {

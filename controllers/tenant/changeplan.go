@@ -195,18 +195,18 @@ func (r *run) createPlan(ctx context.Context, p *plan.Plan) (*crmv1.ChangePlan, 
 	return record, nil
 }
 
-// planStatus is what a ChangePlan says of a plan; waits are the reasons of its changes, nil when none waits.
-func (r *run) planStatus(record *crmv1.ChangePlan, p *plan.Plan, waits []string) crmv1.ChangePlanStatus {
-	changes := planned(p.Changes, waits)
-	status := crmv1.ChangePlanStatus{
-		CommonStatus: record.Status.CommonStatus, Tenant: r.tenant.Name,
-		BaseRevision: p.Base, Revision: p.Revision, Digest: p.ApprovalDigest(), Class: ClassOf(changes),
-		Changes: changes[:min(len(changes), maxPlannedChanges)], TotalChanges: int32(len(p.Changes)), //nolint:gosec // bounded by the fields of a tenant
+// planStatus is what a ChangePlan says of a plan; waits are the reasons of its changes, nil
+// when none waits. What has no room in it is among changes.
+func (r *run) planStatus(record *crmv1.ChangePlan, p *plan.Plan, waits []string) (status crmv1.ChangePlanStatus, changes []crmv1.PlannedChange, err error) {
+	status = crmv1.ChangePlanStatus{
+		CommonStatus: record.Status.CommonStatus, Tenant: r.tenant.Name, BaseRevision: p.Base, Revision: p.Revision, Digest: p.ApprovalDigest(),
 	}
 	if slices.ContainsFunc(p.Changes, func(c plan.Change) bool { return c.Impact != nil }) {
 		status.CountedAt = new(metav1.NewTime(r.Now()))
 	}
-	return status
+	changes = planned(p.Changes, waits)
+	err = show(&status, changes)
+	return status, changes, err
 }
 
 func (r *run) recordPlan(ctx context.Context, p *plan.Plan) (*crmv1.ChangePlan, error) {
@@ -215,8 +215,15 @@ func (r *run) recordPlan(ctx context.Context, p *plan.Plan) (*crmv1.ChangePlan, 
 		return nil, err
 	}
 	before := record.DeepCopy()
-	record.Status = r.planStatus(record, p, nil)
-	record.Status.Phase, record.Status.StartedAt = crmv1.PlanApplying, new(metav1.NewTime(r.Now()))
+	status, changes, err := r.planStatus(record, p, nil)
+	if err != nil {
+		return nil, err
+	}
+	status.Phase, status.StartedAt = crmv1.PlanApplying, new(metav1.NewTime(r.Now()))
+	if err := r.keep(ctx, record.Name, &status, changes); err != nil {
+		return nil, err
+	}
+	record.Status = status
 	return record, r.patchPlan(ctx, record, before)
 }
 

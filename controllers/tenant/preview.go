@@ -47,12 +47,11 @@ func (r *run) preview(ctx context.Context, record *crmv1.ChangePlan) error {
 		}
 		record.Status.CountedAt = new(metav1.NewTime(r.Now()))
 	}
-	r.foretell(record, found, wanted.Tenant)
-	return nil
+	return r.foretell(ctx, record, found, wanted.Tenant)
 }
 
 // foretell writes an outlook into the status of a preview.
-func (r *run) foretell(record *crmv1.ChangePlan, found *Outlook, tenant *crmv1.Tenant) {
+func (r *run) foretell(ctx context.Context, record *crmv1.ChangePlan, found *Outlook, tenant *crmv1.Tenant) error {
 	changes := found.Changes()
 	then := *r
 	then.tenant = tenant
@@ -61,10 +60,15 @@ func (r *run) foretell(record *crmv1.ChangePlan, found *Outlook, tenant *crmv1.T
 	}
 	status := &record.Status
 	status.Tenant, status.BaseRevision, status.Revision, status.Digest = tenant.Name, found.Plan.Base, found.Plan.Revision, found.Plan.ApprovalDigest()
+	status.Retained = listed(found.Retained)
+	if err := show(status, changes); err != nil {
+		return err
+	}
+	if err := r.keep(ctx, record.Name, status, changes); err != nil {
+		return err
+	}
 	status.Phase, status.Message = crmv1.PlanPlanned, "a preview: it is never run"
-	status.Class, status.Retained = ClassOf(changes), listed(found.Retained)
-	status.TotalChanges = int32(len(changes)) //nolint:gosec // bounded by the fields of a tenant
-	status.Changes = changes[:min(len(changes), maxPlannedChanges)]
+	return nil
 }
 
 // afterApplying is what would describe the tenant, and which of it the preview gives.

@@ -97,7 +97,7 @@ func (r *run) recallResources(ctx context.Context, database secret.Connection, a
 	}
 	manifest.Sort(objects)
 	from := min(int(asked.From), len(objects))
-	until, err := fitting(len(objects), from, func(i int) (int, error) {
+	until, err := fitting(len(objects), from, maxRecalledBytes, func(i int) (int, error) {
 		text, err := manifest.Write(objects[i])
 		return len(text), err
 	})
@@ -113,6 +113,20 @@ func (r *run) recallResources(ctx context.Context, database secret.Connection, a
 }
 
 func (r *run) recallChanges(ctx context.Context, database secret.Connection, record *crmv1.ChangePlan, answer *crmv1.Recalled) error {
+	if name := record.Spec.Recall.ChangePlan; name != "" {
+		document, err := r.Schemas.KeptChanges(ctx, database, name)
+		if fault.Is(err, fault.NotFound) {
+			return fault.New(fault.NotFound, "no more is kept of ChangePlan %s than its own status says", name)
+		}
+		if err != nil {
+			return err
+		}
+		var changes []crmv1.PlannedChange
+		if err := json.Unmarshal(document, &changes); err != nil {
+			return fmt.Errorf("reading the changes of plan %q: %w", name, err)
+		}
+		return recallPart(record, answer, changes)
+	}
 	number, err := r.revisionAsked(ctx, database, record.Spec.Recall, answer)
 	if err != nil {
 		return err
@@ -127,31 +141,13 @@ func (r *run) recallChanges(ctx context.Context, database secret.Connection, rec
 // recallPart writes into the status as many changes as an answer has room for.
 func recallPart(record *crmv1.ChangePlan, answer *crmv1.Recalled, changes []crmv1.PlannedChange) error {
 	from := min(int(record.Spec.Recall.From), len(changes))
-	until, err := fitting(min(len(changes), from+maxPlannedChanges), from, func(i int) (int, error) {
-		text, err := json.Marshal(changes[i])
-		return len(text), err
-	})
+	until, err := fitting(min(len(changes), from+maxPlannedChanges), from, maxRecalledBytes, sizesOf(changes))
 	record.Status.Changes, record.Status.Class = changes[from:until], ClassOf(changes)
 	record.Status.TotalChanges = int32(len(changes)) //nolint:gosec // bounded by the fields of a tenant
 	if until < len(changes) {
 		answer.Next = int32(until) //nolint:gosec // as above
 	}
 	return err
-}
-
-// fitting is the end of those that have room in one answer, one at least.
-func fitting(n, from int, size func(i int) (int, error)) (until int, err error) {
-	total := 0
-	for until = from; until < n; until++ {
-		bytes, err := size(until)
-		if err != nil {
-			return until, fmt.Errorf("writing the answer: %w", err)
-		}
-		if total += bytes; total > maxRecalledBytes && until > from {
-			break
-		}
-	}
-	return until, nil
 }
 
 // History is what a tenant's database keeps of the past. Connections are the admin's, to
@@ -165,4 +161,9 @@ type History interface {
 	ResourcesOf(ctx context.Context, database secret.Connection, number int64) ([]plan.Resource, error)
 	// ChangesOf are the changes of the plan that led to a revision.
 	ChangesOf(ctx context.Context, database secret.Connection, number int64) ([]plan.Change, error)
+	// KeepChanges keeps, in JSON, the changes of a ChangePlan whose status has no room for
+	// them, and forgets those of all that are not among names.
+	KeepChanges(ctx context.Context, database secret.Connection, name string, changes []byte, names []string) error
+	// KeptChanges are those.
+	KeptChanges(ctx context.Context, database secret.Connection, name string) ([]byte, error)
 }

@@ -23,6 +23,7 @@ import (
 type planner struct {
 	kubeOptions
 	output string
+	all    bool
 }
 
 func newPlan() *cobra.Command {
@@ -37,6 +38,9 @@ that waits, or else lists all.
 
   kubectl kontor plan -n acme
   kubectl kontor approve -n acme PLAN
+
+The status of a ChangePlan has room for 200 changes, and for less when they are long.
+--all reads all of them from the tenant's database, through the operator.
 
 With -f it plans for YAML that is not applied: a file, the YAML files of a folder, or
 - for the standard input. It changes nothing.
@@ -89,6 +93,7 @@ folders, asksRecords.`,
 	command.Flags().StringVarP(&ahead.file, "filename", "f", "", "plan for this YAML that is not applied: a file, a folder, or - for the standard input")
 	command.Flags().StringVar(&ahead.against, "against", "", "file or folder that says what is applied; empty: what stands in the namespace")
 	command.Flags().BoolVar(&ahead.prune, "prune", false, "plan that what stands in the namespace and not in the YAML is deleted")
+	command.Flags().BoolVar(&o.all, "all", false, "show all changes of PLAN, those that have no room in its status too")
 	// A script that reads 2 as "there are changes" must not read it when a flag is wrong.
 	command.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return fmt.Errorf("%w; see --help", err) })
 	return command
@@ -157,7 +162,7 @@ func decide(ctx context.Context, client kube.Client, key kube.ObjectKey, decisio
 }
 
 // show prints one plan, or the list.
-func (o *planner) show(ctx context.Context, client kube.Reader, namespace string, args []string, out io.Writer) error {
+func (o *planner) show(ctx context.Context, client kube.Client, namespace string, args []string, out io.Writer) error {
 	if o.output != "" && o.output != "json" {
 		return fmt.Errorf("--output is json or nothing; %w", errUsage)
 	}
@@ -166,6 +171,11 @@ func (o *planner) show(ctx context.Context, client kube.Reader, namespace string
 		var p crmv1.ChangePlan
 		if err := client.Get(ctx, kube.ObjectKey{Namespace: namespace, Name: args[0]}, &p); err != nil {
 			return fmt.Errorf("reading ChangePlan %s/%s: %w", namespace, args[0], err)
+		}
+		if o.all {
+			if err := complete(ctx, client, &p); err != nil {
+				return err
+			}
 		}
 		plans = append(plans, p)
 	} else {
@@ -228,9 +238,21 @@ func describe(p *crmv1.ChangePlan, out io.Writer) error {
 		}
 	}
 	if more := int(status.TotalChanges) - len(status.Changes); more > 0 {
-		fmt.Fprintf(out, "\n  and %d more\n", more)
+		fmt.Fprintf(out, "\n  and %d more in the tenant's database; --all shows them\n", more)
 	}
 	return nil
+}
+
+// complete puts into a plan the changes that have no room in its status.
+func complete(ctx context.Context, client kube.Client, p *crmv1.ChangePlan) error {
+	if len(p.Status.Changes) == int(p.Status.TotalChanges) {
+		return nil
+	}
+	p.Status.Changes = nil
+	return recalled(ctx, client, p.Namespace, crmv1.Recall{What: crmv1.RecallChanges, ChangePlan: p.Name}, func(status *crmv1.ChangePlanStatus) bool {
+		p.Status.Changes = append(p.Status.Changes, status.Changes...)
+		return true
+	})
 }
 
 func flush(table *tabwriter.Writer) error {

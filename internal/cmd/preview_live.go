@@ -44,6 +44,9 @@ func (o *previewer) askOperator(ctx context.Context, client kube.Client, namespa
 	if err != nil {
 		return nil, err
 	}
+	if err := complete(ctx, client, answer); err != nil {
+		return nil, err
+	}
 	status := &answer.Status
 	found := &preview{
 		Tenant: status.Tenant, Class: status.Class, TotalChanges: int(status.TotalChanges), Changes: []previewChange{}, Retained: status.Retained,

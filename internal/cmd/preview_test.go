@@ -2,14 +2,18 @@ package cmd
 
 import (
 	"bytes"
+	"context"
 	"flag"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/util/wait"
 	kube "sigs.k8s.io/controller-runtime/pkg/client"
 
 	crmv1 "github.com/kontor-crm/kontor/api/v1alpha1"
@@ -202,12 +206,34 @@ func TestAPlanIsMadeForALiveTenantWithoutApplyingIt(t *testing.T) {
 	if code, _, said := planned(strings.Replace(acmeTenant, "name: acme", "name: globex", 1)); code != 1 || !strings.Contains(said, "metadata.name never changes") {
 		t.Errorf("another tenant: %d, %s", code, said)
 	}
+	var many strings.Builder
+	for i := range 210 {
+		many.WriteString("---\n" + strings.Replace(tierField, "name: tier", fmt.Sprintf("name: tier-%d", i), 1))
+	}
+	if code, out, said := planned(many.String(), "-o", "json"); code != planChanges || !strings.Contains(out, `add field \"tier_209\"`) {
+		t.Errorf("more changes than a status has room for: %d, %s, %s", code, out, said)
+	}
 	var left crmv1.ChangePlanList
 	if err := p.client.List(t.Context(), &left, kube.InNamespace("acme")); err != nil {
 		t.Fatal(err)
 	}
 	if len(left.Items) != 1 || left.Items[0].Status.Phase != crmv1.PlanApplied {
 		t.Errorf("the questions are left behind: %+v", left.Items)
+	}
+	asked := &crmv1.ChangePlan{ObjectMeta: metav1.ObjectMeta{Namespace: "acme", Name: "many"}}
+	asked.Spec.Preview = &crmv1.Preview{Manifests: many.String()}
+	p.create(t, asked)
+	err := wait.PollUntilContextCancel(t.Context(), 50*time.Millisecond, true, func(ctx context.Context) (bool, error) {
+		return asked.Status.Phase != "", p.client.Get(ctx, kube.ObjectKeyFromObject(asked), asked)
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if first, _ := mustKontor(t, "plan", "many", "--kubeconfig", p.Kubeconfig(), "-n", "acme"); !strings.Contains(first, "more in the tenant's database; --all shows them") {
+		t.Errorf("it does not say where the rest is:\n%s", first)
+	}
+	if all, _ := mustKontor(t, "plan", "many", "--all", "--kubeconfig", p.Kubeconfig(), "-n", "acme"); strings.Count(all, "add field") != 210 {
+		t.Errorf("all of it is\n%s", all)
 	}
 	if exported, _ := mustKontor(t, "export", "--kubeconfig", p.Kubeconfig(), "-n", "acme"); !strings.Contains(exported, "length: 20") {
 		t.Errorf("planning changed the tenant:\n%s", exported)

@@ -53,9 +53,6 @@ func (p *preview) describe(out io.Writer) error {
 			fmt.Fprintf(&text, "             %s\n", note)
 		}
 	}
-	if more := p.TotalChanges - len(p.Changes); more > 0 {
-		fmt.Fprintf(&text, "\n  and %d more\n", more)
-	}
 	if len(p.Retained) > 0 {
 		fmt.Fprint(&text, "\nDeleted, and kept in the applied schema with their data:\n")
 		for _, one := range p.Retained {

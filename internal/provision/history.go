@@ -151,6 +151,23 @@ func (s *Schemas) ChangesOf(ctx context.Context, database secret.Connection, num
 	return changes, nil
 }
 
+// KeepChanges keeps the changes of a ChangePlan, and forgets those of all that are not among names.
+func (s *Schemas) KeepChanges(ctx context.Context, database secret.Connection, name string, changes []byte, names []string) error {
+	return s.asOwner(ctx, database, session{}, func(ctx context.Context, c *pgx.Conn) error {
+		const keep = `WITH gone AS (DELETE FROM kontor.change_plan WHERE name <> ALL ($3))
+INSERT INTO kontor.change_plan (name, changes) VALUES ($1, $2::jsonb) ON CONFLICT (name) DO UPDATE SET changes = excluded.changes, written_at = now()`
+		_, err := c.Exec(ctx, keep, name, string(changes), names)
+		return translate(err, "keeping the changes of a plan in %q", database.Database)
+	})
+}
+
+// KeptChanges are the changes that are kept of a ChangePlan.
+func (s *Schemas) KeptChanges(ctx context.Context, database secret.Connection, name string) ([]byte, error) {
+	var changes json.RawMessage
+	err := s.document(ctx, database, &changes, "SELECT changes FROM kontor.change_plan WHERE name = $1", name)
+	return changes, err
+}
+
 // document reads one JSON document into value; there being none is NotFound.
 func (s *Schemas) document(ctx context.Context, database secret.Connection, value any, question string, args ...any) error {
 	var text []byte
