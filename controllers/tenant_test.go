@@ -620,6 +620,26 @@ var _ = Describe("The configuration of a tenant", func() {
 		Expect(acme.Status.Drift).To(BeEmpty())
 	})
 
+	It("puts back no rule that records no longer bear, and says so", func(ctx SpecContext) {
+		tier := gen.CustomField(namespace, "customer", "tier", gen.FieldLength(4))
+		create(ctx, tier)
+		becomesReady(ctx, tier)
+		database := databaseOf("test", acme)
+		execute(ctx, database, `DO $$ DECLARE name text; BEGIN
+			SELECT conname INTO name FROM pg_constraint WHERE conname LIKE 'x_tier_max_length_%'; EXECUTE format('ALTER TABLE crm.customer DROP CONSTRAINT %I', name); END $$`)
+		execute(ctx, database, `INSERT INTO crm.customer (id, name, x_tier) VALUES (gen_random_uuid(), 'A', 'too long')`)
+		ask(ctx, acme, "after-damage")
+		Eventually(ctx, condition(ctx, acme, crmv1.ConditionSchemaSynced)).Should(And(HavePrefix("False/HealBlocked: "), ContainSubstring(`"tier": at most 4 characters`)))
+		Expect(acme.Status.Drift).To(HaveLen(1))
+		Expect(acme.Status.Drift[0].Reason).To(HavePrefix("1 record does not bear it and has to be mended first: "))
+		becomesReady(ctx, acme)
+
+		execute(ctx, database, `UPDATE crm.customer SET x_tier = 'fits'`)
+		ask(ctx, acme, "after-mending")
+		Eventually(ctx, condition(ctx, acme, crmv1.ConditionSchemaSynced)).Should(HavePrefix("True/Synced"))
+		Expect(acme.Status.Drift).To(BeEmpty())
+	})
+
 	It("tells what somebody made by hand, and leaves it", func(ctx SpecContext) {
 		execute(ctx, databaseOf("test", acme), `ALTER TABLE crm.customer ADD COLUMN shoe_size integer`)
 		ask(ctx, acme, "after-drift")

@@ -158,7 +158,8 @@ type TenantSpec struct {
 
 	// driftPolicy says what happens when somebody changed the database by hand:
 	// Heal undoes it where that loses no data, Report only says so in the
-	// condition SchemaSynced.
+	// condition SchemaSynced. Tables, columns, constraints, indexes and triggers
+	// that no resource asks for are told, and never taken away.
 	// +optional
 	// +kubebuilder:default=Heal
 	DriftPolicy DriftPolicy `json:"driftPolicy,omitempty"`
@@ -383,7 +384,7 @@ type DriftItem struct {
 	// +kubebuilder:validation:MaxLength=253
 	Field string `json:"field,omitempty"`
 
-	// summary says what would put it right.
+	// summary says what would put it right, or what is there that nobody knows.
 	// +kubebuilder:validation:MaxLength=1024
 	Summary string `json:"summary"`
 

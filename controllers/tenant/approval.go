@@ -45,6 +45,17 @@ func (r *run) decide(ctx context.Context, all *resources, live *plan.Live, datab
 	if err := r.measure(ctx, full.plan, record, database); err != nil {
 		return nil, err
 	}
+	if full.plan.Block() { // the rest is another plan
+		if full.plan.Empty() {
+			return full, nil
+		}
+		if record, found, err = r.recorded(ctx, full.plan); err != nil {
+			return nil, err
+		}
+		if !found {
+			record = nil
+		}
+	}
 	verdict, err := r.judge(ctx, record, full.plan)
 	if err != nil {
 		return nil, err
@@ -107,6 +118,7 @@ func (r *run) withhold(
 		if err := r.measure(ctx, d.plan, nil, database); err != nil {
 			return nil, err
 		}
+		d.plan.Block()
 		if waits = r.waits(d.plan, judgement{}); !slices.ContainsFunc(waits, func(why string) bool { return why != "" }) {
 			return d, nil
 		}

@@ -147,6 +147,8 @@ func (r *run) claim(ctx context.Context, at *place) error {
 	}
 	if at.found == Absent {
 		r.created(at.server.Name)
+	} else if at.found == Owned && r.tenant.Status.Database.Name != "" {
+		r.completed(at.server.Name)
 	}
 	return nil
 }

@@ -15,6 +15,10 @@ func (r *run) created(server string) {
 	r.event("DatabaseCreated", "Create", "made database %s on server %s", r.id.Database(), server)
 }
 
+func (r *run) completed(server string) {
+	r.event("DatabaseCompleted", "Complete", "brought roles, rights, marks and the platform's tables of database %s on server %s up to date", r.id.Database(), server)
+}
+
 func (r *run) adopted(server string) {
 	r.event("DatabaseAdopted", "Adopt", "adopted database %s on server %s, which an earlier tenant left", r.id.Database(), server)
 }

@@ -26,6 +26,7 @@ func Assume(s *schema.Schema) *Live {
 				t.Indexes[p.name] = Index{Valid: true}
 			}
 		}
+		t.Constraints[o.Table+primarySuffix] = Constraint{Kind: kindPrimary, Validated: true}
 		for _, x := range sh.indexes {
 			t.Indexes[x.name] = Index{Valid: true}
 		}

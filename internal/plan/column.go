@@ -26,8 +26,10 @@ type tableMaker struct {
 }
 
 type uncheckedPart struct {
-	field *schema.Field
-	name  string
+	column *column
+	part   part
+	// fresh says that the column comes with the plan.
+	fresh bool
 }
 
 func (t *tableMaker) object() *schema.Object { return t.shape.object }
@@ -105,7 +107,7 @@ func (t *tableMaker) addColumn(c *column) {
 	}
 	if rows {
 		for _, p := range c.constraints() {
-			t.unchecked = append(t.unchecked, uncheckedPart{field: c.field, name: p.name})
+			t.unchecked = append(t.unchecked, uncheckedPart{column: c, part: p, fresh: true})
 		}
 	}
 	t.planIndexes(c)
@@ -189,7 +191,7 @@ func (t *tableMaker) changeColumn(c *column, live Column) {
 			into.say(p.words)
 		}
 		if done && (ok && !differs || t.live.HasRows) {
-			t.unchecked = append(t.unchecked, uncheckedPart{field: c.field, name: p.name})
+			t.unchecked = append(t.unchecked, uncheckedPart{column: c, part: p})
 		}
 	}
 	t.planDefault(c, live, normal, healing)
@@ -391,12 +393,23 @@ func (t *tableMaker) stale(names iter.Seq[string], owner string, kinds []string)
 // validate checks the rows against the constraints that were added without: one pass
 // for the whole table, under a lock that lets everybody read and write.
 func (t *tableMaker) validate() {
-	if len(t.unchecked) == 0 {
-		return
-	}
 	actions := make([]string, 0, len(t.unchecked))
-	for _, p := range t.unchecked {
-		actions = append(actions, "VALIDATE CONSTRAINT "+schema.QuoteIdent(p.name))
+	for _, unchecked := range t.unchecked {
+		action := "VALIDATE CONSTRAINT " + schema.QuoteIdent(unchecked.part.name)
+		if unchecked.fresh || !t.had[key("part", t.object().Table, unchecked.part.name)] {
+			actions = append(actions, action)
+			continue
+		}
+		// Rows may have come while the database had lost it. They are asked before, and keep nothing else from being done.
+		change := t.change(unchecked.column, ValidateRules)
+		change.Lock, change.Mends, change.Drift = lockShareUpdate, true, !t.maker.live.Unfinished
+		change.Summary = fmt.Sprintf("check the records of %s against field %q: %s", t.object().Name, unchecked.column.field.Path(), unchecked.part.words)
+		change.Statements = []string{alter(t.object(), action)}
+		change.Check = t.checkOf(unchecked.column, unchecked.part)
+		t.add(phaseValidate, change)
+	}
+	if len(actions) == 0 {
+		return
 	}
 	t.add(phaseValidate, Change{
 		Resource: t.object().Source, Object: t.object().Identity, Kind: ValidateRules, Lock: lockShareUpdate,

@@ -21,7 +21,7 @@ func (t *tableMaker) planIndexes(c *column) {
 			t.proveUnique(change, p, []string{uniqueKey(c.field)})
 			continue
 		}
-		t.addIndex(change, p)
+		t.addIndex(change, p, []string{c.name}, []string{uniqueKey(c.field)})
 	}
 }
 
@@ -40,9 +40,10 @@ func (t *tableMaker) planDeclaredIndexes() {
 	for _, x := range t.shape.indexes {
 		change := Change{Resource: x.declared.Source, Object: t.object().Identity, Kind: AddIndex}
 		change.Summary = fmt.Sprintf("add index %q to %s", x.declared.Identity, t.object().Name)
+		columns, keys := keysOf(t.object(), x.declared)
 		if x.declared.Unique {
 			change.Summary = fmt.Sprintf("make the fields of index %q of %s unique together", x.declared.Identity, t.object().Name)
-			switch columns, keys := keysOf(t.object(), x.declared); {
+			switch {
 			case t.mayRepeat(x.part, columns):
 				t.proveUnique(change, x.part, keys)
 				continue
@@ -53,7 +54,7 @@ func (t *tableMaker) planDeclaredIndexes() {
 				continue
 			}
 		}
-		t.addIndex(change, x.part)
+		t.addIndex(change, x.part, columns, keys)
 	}
 }
 
@@ -107,7 +108,7 @@ func (i Index) isAs(p part) bool { return sameDefinition(i.Definition, createInd
 
 // addIndex makes an index that is not there, or that a broken-off plan has left
 // half made. On a table with rows it is made concurrently.
-func (t *tableMaker) addIndex(change Change, p part) {
+func (t *tableMaker) addIndex(change Change, p part, columns, keys []string) {
 	existing, ok := t.live.Indexes[p.name]
 	differs := ok && !existing.isAs(p)
 	if ok && existing.Valid && !differs {
@@ -119,6 +120,9 @@ func (t *tableMaker) addIndex(change Change, p part) {
 	}
 	concurrently := ok || t.live.HasRows
 	change.Statements = append(change.Statements, createIndex(p, concurrently))
+	if p.kind == kindUnique && t.live.HasRows && t.had[key("part", t.object().Table, p.name)] && t.areThere(columns) {
+		change.Mends, change.Check = true, t.repeated(keys)
+	}
 	phase := phaseIndexes
 	if concurrently {
 		phase, change.Lock = phaseConcurrentIndexes, lockShareUpdate

@@ -43,7 +43,8 @@ func Make(applied, wanted *schema.Schema, live *Live, policy Policy) *Plan {
 	for _, phase := range m.phases {
 		p.Changes = append(p.Changes, phase...)
 	}
-	p.Digest = p.digest(wanted)
+	p.wanted = wanted.Digest()
+	p.Digest = p.digest()
 	return p
 }
 
@@ -139,7 +140,7 @@ func (m *maker) add(phase int, change Change) bool {
 	if change.Class == "" {
 		change.Class = Safe
 	}
-	if change.Class == Safe && change.Check != nil {
+	if change.Class == Safe && change.Check != nil && !change.Mends {
 		change.Class = Careful
 	}
 	change.Concurrent = phase >= phaseValidate
@@ -183,6 +184,7 @@ func (m *maker) planObject(o *schema.Object) {
 	for i := range sh.columns {
 		t.giveBack(&sh.columns[i])
 	}
+	t.planPrimary()
 	t.forget()
 	t.planDeclaredIndexes()
 	t.validate()

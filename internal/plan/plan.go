@@ -94,6 +94,8 @@ type Plan struct {
 	Origin Origin
 
 	sameSchema bool
+	// wanted is the digest of the wanted schema.
+	wanted string
 }
 
 // Empty says that there is nothing to do: no changes, and the applied schema says
@@ -148,6 +150,9 @@ type Change struct {
 	Leftover bool
 	// Drift says that the applied schema has this already and the database lost it.
 	Drift bool
+	// Mends says that the applied schema has this already: what records do not bear of it
+	// is left as drift.
+	Mends bool
 	// Reason says why a change is refused, or why drift stays, naming the old and the new.
 	Reason string
 }
@@ -243,9 +248,9 @@ type Index struct {
 }
 
 // digest is the plan's hash.
-func (p *Plan) digest(wanted *schema.Schema) string {
+func (p *Plan) digest() string {
 	hash := sha256.New()
-	fmt.Fprintf(hash, "%d\x00%s\x00", p.Base, wanted.Digest())
+	fmt.Fprintf(hash, "%d\x00%s\x00", p.Base, p.wanted)
 	for _, change := range p.Changes {
 		fmt.Fprintf(hash, "%s\x00%s\x00", change.Kind, change.Summary)
 		for _, statement := range change.Statements {

@@ -3,7 +3,6 @@ package plan
 import (
 	"fmt"
 	"slices"
-	"strings"
 
 	"github.com/kontor-crm/kontor/internal/schema"
 )
@@ -87,10 +86,7 @@ func (t *tableMaker) proveCheck(c *column, p part, existing Constraint, there bo
 	if len(drops) > 0 {
 		change.Statements = []string{alter(t.object(), drops...)}
 	}
-	change.Check = &Check{
-		Failing: "SELECT " + schema.QuoteIdent(schema.FieldID) + " FROM " + t.object().QualifiedTable() + " WHERE (" + p.definition + ") IS FALSE",
-		Table:   t.object().QualifiedTable(), Filled: schema.QuoteIdent(c.name) + " IS NOT NULL",
-	}
+	change.Check = t.checkOf(c, p)
 	t.treats(&change, c, p, there)
 	t.add(phaseProve, change)
 }
@@ -109,8 +105,11 @@ func (t *tableMaker) narrowing(c *column, p part) string {
 // mayRepeat says whether rows may break a unique index over those columns: they hold
 // rows already, and no applied schema had the index.
 func (t *tableMaker) mayRepeat(p part, columns []string) bool {
-	return p.kind == kindUnique && t.live.HasRows && !t.had[key("part", t.object().Table, p.name)] &&
-		!slices.ContainsFunc(columns, func(name string) bool { _, there := t.live.Columns[name]; return !there })
+	return p.kind == kindUnique && t.live.HasRows && !t.had[key("part", t.object().Table, p.name)] && t.areThere(columns)
+}
+
+func (t *tableMaker) areThere(columns []string) bool {
+	return !slices.ContainsFunc(columns, func(name string) bool { _, there := t.live.Columns[name]; return !there })
 }
 
 // proveUnique plans a unique index that rows may break. It is whole before the schema
@@ -126,13 +125,6 @@ func (t *tableMaker) proveUnique(change Change, p part, keys []string) {
 		change.Prove = append(change.Prove, createIndex(p, true))
 	}
 	change.Undo = []string{drop}
-	filled := strings.Join(keys, " IS NOT NULL AND ") + " IS NOT NULL"
-	id, alive := schema.QuoteIdent(schema.FieldID), schema.QuoteIdent(schema.ColumnDeletedAt)+" IS NULL"
-	change.Check = &Check{
-		// The oldest of the rows with a value keeps it; the ids grow with time.
-		Failing: "SELECT " + id + " FROM (SELECT " + id + ", row_number() OVER (PARTITION BY " + strings.Join(keys, ", ") + " ORDER BY " + id + ") AS nth FROM " +
-			t.object().QualifiedTable() + " WHERE " + alive + " AND " + filled + ") AS same WHERE nth > 1",
-		Table: t.object().QualifiedTable(), Filled: filled,
-	}
+	change.Check = t.repeated(keys)
 	t.add(phaseProve, change)
 }

@@ -53,7 +53,7 @@ func (m *maker) planUnknownParts(o *schema.Object, name string, live *Table) {
 	}
 	for _, constraint := range slices.Sorted(maps.Keys(live.Constraints)) {
 		kind := live.Constraints[constraint].Kind
-		named := kind == "p" || kind == "f" && name == o.SearchTable() // by PostgreSQL
+		named := kind == kindPrimary || kind == "f" && name == o.SearchTable() // by PostgreSQL
 		if !named && !m.knows("part", name, constraint) {
 			m.tellUnknown(o, "constraint", constraint, name, reasonSomebody)
 		}

@@ -24,7 +24,7 @@ func TestErrorsQuoteNoRows(t *testing.T) {
 	wanted := standard(t, addField("code", func(f *schema.Field) { f.Unique = true }), addField("score", func(f *schema.Field) { f.Type, f.Max = schema.TypeInteger, "9" }))
 	apply(t, schemas, conn, wanted)
 	mustExec(t, c, `DO $$ DECLARE n text; BEGIN FOR n IN SELECT indexrelid::regclass::text FROM pg_index WHERE indexrelid::regclass::text LIKE '%code_uq%' LOOP EXECUTE 'DROP INDEX ' || n; END LOOP; END $$`)
-	mustExec(t, c, drop("CONSTRAINT", "conname", "pg_constraint WHERE conname LIKE 'x_score_max%' AND conrelid = 'crm.customer'::regclass"))
+	mustExec(t, c, drop("pg_constraint WHERE conname LIKE 'x_score_max%' AND conrelid = 'crm.customer'::regclass"))
 	mustExec(t, c, `INSERT INTO crm.customer (id, name, x_code, x_score) SELECT gen_random_uuid(), 'x', 'private-value', 4711 FROM generate_series(1, 2)`)
 	_, err := tryApply(t, schemas, conn, wanted, plan.Policy{HealDrift: true})
 	if !fault.Is(err, fault.Conflict) {

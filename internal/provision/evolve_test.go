@@ -238,14 +238,14 @@ func TestWhatIsLostFromADatabaseIsToldOrHealed(t *testing.T) {
 			`ALTER TABLE crm.customer ALTER COLUMN version DROP NOT NULL`,
 			`DROP SEQUENCE crm.customer_number_seq CASCADE`,
 			`DROP TABLE crm.department CASCADE`,
-			drop("CONSTRAINT", "conname", "pg_constraint WHERE conrelid = 'crm.customer'::regclass AND contype = 'c'"),
-			drop("CONSTRAINT", "conname", "pg_constraint WHERE conrelid = 'crm.opportunity'::regclass AND contype = 'f'"),
+			drop("pg_constraint WHERE conrelid = 'crm.customer'::regclass AND contype = 'c'"),
+			drop("pg_constraint WHERE conrelid = 'crm.opportunity'::regclass AND contype = 'f'"),
 			`DO $$ DECLARE n text; BEGIN FOR n IN SELECT indexrelid::regclass::text FROM pg_index WHERE indrelid = 'crm.customer'::regclass AND NOT indisprimary
 			 LOOP EXECUTE 'DROP INDEX ' || n; END LOOP; END $$`,
 			`ALTER TABLE crm.customer DROP COLUMN "x_score" CASCADE`,
 			`UPDATE crm.customer SET email = 'a@example.com'; ALTER TABLE crm.customer ALTER COLUMN email SET NOT NULL`,
-			remade("CONSTRAINT", "conname", "pg_constraint WHERE conrelid = 'crm.customer'::regclass AND contype = 'c'", "CHECK (version > 0)"),
-			remade("CONSTRAINT", "conname", "pg_constraint WHERE conrelid = 'crm.customer'::regclass AND contype = 'f'", "FOREIGN KEY (owner_id) REFERENCES crm.department"),
+			remade("pg_constraint WHERE conrelid = 'crm.customer'::regclass AND contype = 'c'", "CHECK (version > 0)"),
+			remade("pg_constraint WHERE conrelid = 'crm.customer'::regclass AND contype = 'f'", "FOREIGN KEY (owner_id) REFERENCES crm.department"),
 			`DO $$ DECLARE n text; BEGIN FOR n IN SELECT indexrelid::regclass::text FROM pg_index WHERE indrelid = 'crm.customer'::regclass AND NOT indisprimary
 			 LOOP EXECUTE 'DROP INDEX ' || n; EXECUTE format('CREATE INDEX %I ON crm.customer (version)', split_part(n, '.', 2)); END LOOP; END $$`,
 		} {
@@ -271,19 +271,19 @@ func TestWhatIsLostFromADatabaseIsToldOrHealed(t *testing.T) {
 	}
 }
 
-// remade gives all parts of customer that a query names another definition.
-func remade(what, column, from, definition string) string {
-	return fmt.Sprintf(`DO $$ DECLARE n text; BEGIN FOR n IN SELECT %s FROM %s LOOP EXECUTE format('ALTER TABLE crm.customer DROP %s %%I, ADD %[3]s %%1$I %s', n); END LOOP; END $$`,
-		column, from, what, definition)
+// remade gives all constraints of customer that a query names another definition.
+func remade(from, definition string) string {
+	return fmt.Sprintf(`DO $$ DECLARE n text; BEGIN FOR n IN SELECT conname FROM %s
+		LOOP EXECUTE format('ALTER TABLE crm.customer DROP CONSTRAINT %%I, ADD CONSTRAINT %%1$I %s', n); END LOOP; END $$`, from, definition)
 }
 
-// drop drops all parts of a table that a query names.
-func drop(what, column, from string) string {
+// drop drops all constraints of a table that a query names.
+func drop(from string) string {
 	table := "crm.customer"
 	if strings.Contains(from, "opportunity") {
 		table = "crm.opportunity"
 	}
-	return fmt.Sprintf(`DO $$ DECLARE n text; BEGIN FOR n IN SELECT %s FROM %s LOOP EXECUTE format('ALTER TABLE %s DROP %s %%I', n); END LOOP; END $$`, column, from, table, what)
+	return fmt.Sprintf(`DO $$ DECLARE n text; BEGIN FOR n IN SELECT conname FROM %s LOOP EXECUTE format('ALTER TABLE %s DROP CONSTRAINT %%I', n); END LOOP; END $$`, from, table)
 }
 
 func TestDriftThatCannotBeHealedIsToldAndChangesNothing(t *testing.T) {
