@@ -488,22 +488,6 @@ var _ = Describe("The configuration of a tenant", func() {
 		expect.Conforms(Default, tier)
 	})
 
-	It("keeps what was deleted, and says so", func(ctx SpecContext) {
-		tier := gen.CustomField(namespace, "customer", "tier")
-		create(ctx, tier)
-		becomesReady(ctx, tier)
-		remove(ctx, tier)
-		Eventually(ctx, condition(ctx, acme, crmv1.ConditionSchemaSynced)).Should(And(HavePrefix("False/Retained"), ContainSubstring("CustomField/tier")))
-		becomesReady(ctx, acme)
-		Expect(acme.Status.Schema.Retained).To(Equal([]string{"CustomField/tier"}))
-		Expect(customersHave(ctx, acme, "x_tier")).To(BeTrue())
-
-		again := gen.CustomField(namespace, "customer", "tier")
-		create(ctx, again)
-		becomesReady(ctx, again)
-		Eventually(ctx, condition(ctx, acme, crmv1.ConditionSchemaSynced)).Should(HavePrefix("True/Synced"))
-	})
-
 	It("keeps what was deleted while others need it, and all of them say so", func(ctx SpecContext) {
 		tier := gen.CustomField(namespace, "customer", "tier")
 		tiered := gen.ValidationRule(namespace, "customer", "tiered", "tier != null")
@@ -519,7 +503,8 @@ var _ = Describe("The configuration of a tenant", func() {
 		becomesReady(ctx, acme)
 
 		remove(ctx, tiered)
-		Eventually(ctx, condition(ctx, acme, crmv1.ConditionSchemaSynced)).Should(HavePrefix("False/Retained"))
+		Eventually(ctx, condition(ctx, acme, crmv1.ConditionSchemaSynced)).Should(HavePrefix("True/Synced"))
+		Eventually(ctx, retiredNames(ctx, acme)).Should(Equal("customer.tier"))
 	})
 
 	It("renames a field that others still call as before, and says so to them", func(ctx SpecContext) {

@@ -311,7 +311,7 @@ type ChangePlanStatus struct {
 	Class ChangeClass `json:"class,omitempty"`
 
 	// retained are, of a preview, resources that would be deleted and stay in the applied
-	// schema with their data, as "CustomField/tier", sorted; the first 50 of them.
+	// schema, as others need them, as "CustomField/tier", sorted; the first 50 of them.
 	// +optional
 	// +listType=atomic
 	// +kubebuilder:validation:MaxItems=50

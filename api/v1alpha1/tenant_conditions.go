@@ -40,8 +40,6 @@ const (
 	ReasonChangesRefused = "ChangesRefused"
 	// ReasonResourcesInvalid says that resources do not compile and are left out; the message names them.
 	ReasonResourcesInvalid = "ResourcesInvalid"
-	// ReasonRetained says that resources were deleted and stay in the applied schema; the message names them.
-	ReasonRetained = "Retained"
 	// ReasonDrifted says that the database differs from the applied schema.
 	ReasonDrifted = "Drifted"
 	// ReasonHealBlocked says that the database lost something that cannot be put back

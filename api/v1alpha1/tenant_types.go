@@ -128,8 +128,9 @@ type TenantSpec struct {
 	//
 	// Without the list a tenant has all of them; an empty list is the base alone.
 	// A module may be added at any time: its objects come, and with them the
-	// relations of other objects to them. One that is taken out of the list stays
-	// with its records, and status.schema.retained names it.
+	// relations of other objects to them. One that is taken out of the list is
+	// retired like anything that is deleted: see changePolicy.retention. It stays
+	// while resources of the namespace need it, and status.schema.retained names it.
 	// +optional
 	// +listType=set
 	// +kubebuilder:default={sales,service,marketing}
@@ -279,6 +280,23 @@ type ChangePolicy struct {
 	// +kubebuilder:validation:Pattern=`^([0-9]+(\.[0-9]+)?(ms|s|m|h))+$`
 	// +kubebuilder:validation:XValidation:rule="duration(self) >= duration('0s') && duration(self) <= duration('8760h')",message="renameGrace is at most 8760h"
 	RenameGrace *metav1.Duration `json:"renameGrace,omitempty"`
+
+	// retention is how long the data is kept of what was deleted: fields, objects,
+	// modules that were turned off, and the options and stages that were taken out,
+	// as a duration: "720h", "24h", "0s" for not at all. Until then it is out of
+	// everybody's sight, and status.schema.retired names it; applied again under
+	// the same identity (metadata.name, or the key of an inline field) it has all
+	// of its values again. Records that were made meanwhile have none. After that
+	// time it is purged by a ChangePlan of its own, which needs no approval, as
+	// the time was declared here, and obeys the window. An option or a stage stays
+	// as long as records have it. At most 87600h.
+	// +optional
+	// +kubebuilder:default="720h"
+	// +kubebuilder:validation:Type=string
+	// +kubebuilder:validation:MaxLength=20
+	// +kubebuilder:validation:Pattern=`^([0-9]+(\.[0-9]+)?(ms|s|m|h))+$`
+	// +kubebuilder:validation:XValidation:rule="duration(self) >= duration('0s') && duration(self) <= duration('87600h')",message="retention is at most 87600h"
+	Retention *metav1.Duration `json:"retention,omitempty"`
 }
 
 // ChangeWindow is a time of the day, in the tenant's time zone.
@@ -415,13 +433,26 @@ type TenantSchemaStatus struct {
 	// +kubebuilder:validation:MaxLength=128
 	WantedDigest string `json:"wantedDigest,omitempty"`
 
-	// retained are resources that were deleted and are kept in the applied
-	// schema, as "CustomField/tier", sorted; the first 50 of them.
+	// retained are resources that were deleted and stay in the applied schema, as
+	// others need them or the change waits, as "CustomField/tier", sorted; the
+	// first 50 of them.
 	// +optional
 	// +listType=atomic
 	// +kubebuilder:validation:MaxItems=50
 	// +kubebuilder:validation:items:MaxLength=512
 	Retained []string `json:"retained,omitempty"`
+
+	// retired is what was deleted and whose data is kept out of sight until it is
+	// purged, what goes first first; the first 50 of them.
+	// +optional
+	// +listType=atomic
+	// +kubebuilder:validation:MaxItems=50
+	Retired []RetiredItem `json:"retired,omitempty"`
+
+	// retiredTotal is how many there are in all.
+	// +optional
+	// +kubebuilder:validation:Minimum=0
+	RetiredTotal int32 `json:"retiredTotal,omitempty"`
 
 	// refused are resources that are left out of the applied schema, or are in
 	// it in an older form, as "CustomField/tier", sorted; the first 50 of them.
@@ -431,6 +462,28 @@ type TenantSchemaStatus struct {
 	// +kubebuilder:validation:MaxItems=50
 	// +kubebuilder:validation:items:MaxLength=512
 	Refused []string `json:"refused,omitempty"`
+}
+
+// RetiredItem is something that was deleted and whose data is kept.
+type RetiredItem struct {
+	// resource is the one that declared it: CustomField/tier, or "standard".
+	// +kubebuilder:validation:MaxLength=512
+	Resource string `json:"resource"`
+
+	// name is what the API called it: "fleet", "customer.tier", "customer.tier: gold".
+	// +kubebuilder:validation:MaxLength=512
+	Name string `json:"name"`
+
+	// since is when it was deleted.
+	Since metav1.Time `json:"since"`
+
+	// until is when it is purged at the earliest.
+	Until metav1.Time `json:"until"`
+
+	// note says why it is still there although that time has come.
+	// +optional
+	// +kubebuilder:validation:MaxLength=512
+	Note string `json:"note,omitempty"`
 }
 
 // TenantServiceStatus is where a tenant is served.

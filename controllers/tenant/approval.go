@@ -25,8 +25,17 @@ const countAgain = time.Hour
 
 // decide decides what is done now. Changes that may not run by themselves wait as a
 // ChangePlan: the resources that ask for them are held at their applied form, and
-// the rest goes on.
+// the rest goes on. When nothing else is to be done, what was kept long enough is purged.
 func (r *run) decide(ctx context.Context, all *resources, live *plan.Live, database secret.Connection) (*decision, error) {
+	d, err := r.decideWanted(ctx, all, live, database)
+	if err != nil || !d.plan.Empty() || len(d.stuck) > 0 {
+		return d, err
+	}
+	return r.purging(ctx, d, live, database)
+}
+
+// decideWanted decides what is done of what the resources ask for.
+func (r *run) decideWanted(ctx context.Context, all *resources, live *plan.Live, database secret.Connection) (*decision, error) {
 	full := decide(r.tenant, all, r.applied, live, nil)
 	if len(full.stuck) > 0 || full.plan.Empty() {
 		return full, nil

@@ -65,6 +65,9 @@ func takesLong(p *plan.Plan) bool {
 func (r *run) conclude(ctx context.Context, record *crmv1.ChangePlan, p *plan.Plan, applyErr error) error {
 	if applyErr == nil {
 		r.appliedRevision(p.Revision, len(p.Changes))
+		for _, summary := range purged(p) {
+			r.purged(ctx, summary)
+		}
 		heals := healsOf(p)
 		for _, change := range heals[:min(len(heals), maxHealEvents)] {
 			r.healed(change.Summary)

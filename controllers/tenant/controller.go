@@ -6,6 +6,7 @@ package tenant
 import (
 	"context"
 	"fmt"
+	"sync"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
@@ -46,6 +47,9 @@ type Controller struct {
 
 	// Settings are those of the installation.
 	Settings Settings
+
+	// counts are the optionCounts of the tenants.
+	counts sync.Map
 }
 
 // Settings are what the platform team says about the whole installation.

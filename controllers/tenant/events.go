@@ -1,9 +1,11 @@
 package tenant
 
 import (
+	"context"
 	"strings"
 
 	corev1 "k8s.io/api/core/v1"
+	"sigs.k8s.io/controller-runtime/pkg/log"
 
 	crmv1 "github.com/kontor-crm/kontor/api/v1alpha1"
 	"github.com/kontor-crm/kontor/internal/plan"
@@ -33,6 +35,11 @@ func (r *run) dropped(server string) {
 
 func (r *run) appliedRevision(revision int64, changes int) {
 	r.event("SchemaApplied", "Apply", "applied schema revision %d with %d changes", revision, changes)
+}
+
+func (r *run) purged(ctx context.Context, summary string) {
+	log.FromContext(ctx).Info("Purged what was kept long enough", "change", summary)
+	r.event("DataPurged", "Purge", "the time of retention is over: %s", summary)
 }
 
 func (r *run) drifted(change plan.Change) {

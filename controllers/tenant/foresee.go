@@ -15,7 +15,7 @@ import (
 type Outlook struct {
 	// Plan is never run. It refuses what a real one would hold back.
 	Plan *plan.Plan
-	// Retained are the deleted resources that stay in the schema with their data: "CustomField/tier".
+	// Retained are the deleted resources that stay in the schema, as others need them: "CustomField/tier".
 	Retained []string
 
 	tenant string

@@ -52,6 +52,7 @@ func (r *run) schema(ctx context.Context) (reconcile.Result, error) {
 		return reconcile.Result{}, err
 	}
 	err = r.carryOut(ctx, decided, database)
+	r.tenant.Status.Schema.Retired, r.tenant.Status.Schema.RetiredTotal = decided.retired(r.applied)
 	r.Verdicts.Set(r.tenant.Namespace, decided.verdicts(err == nil && len(decided.stuck) == 0 && !decided.rollingOut))
 	if err != nil {
 		return reconcile.Result{}, err
@@ -63,6 +64,7 @@ func (r *run) schema(ctx context.Context) (reconcile.Result, error) {
 		r.tenant.Status.Schema.Revision, r.tenant.Status.Schema.Digest = r.applied.Revision, r.applied.Digest()
 	}
 	result := decided.result()
+	result.After = decided.nextPurge(r.applied, r.Now())
 	if len(decided.waiting) > 0 && decided.proposed == "" && len(decided.stuck) == 0 {
 		result.After = r.Pace.Soon // what waits is planned on top of what was applied now
 	}
@@ -142,6 +144,8 @@ type resources struct {
 	indexes   []*crmv1.ObjectIndex
 	forms     map[compile.Ref]crmv1.Object
 	suspended map[compile.Ref]string
+	// purge are retired things that are not to be kept any more.
+	purge map[compile.Retired]bool
 }
 
 func (all *resources) add(kind string, obj crmv1.Object) {
@@ -170,7 +174,11 @@ type decision struct {
 	// rejected says that a person does not want what waits.
 	rejected bool
 	// stuck are refused changes that stay refused whatever is held back.
-	stuck        []string
+	stuck []string
+	// retention is how long retired things are kept, and notes say of some that are
+	// kept longer why.
+	retention    time.Duration
+	notes        map[compile.Retired]string
 	wantedDigest string
 	applied      *schema.Schema
 }
@@ -180,7 +188,7 @@ type decision struct {
 // is refused or nobody is left to hold: each round holds at least one more, so it ends.
 // Those that wait are held from the beginning.
 func decide(tenant *crmv1.Tenant, all *resources, applied *schema.Schema, live *plan.Live, waiting map[compile.Ref]string) *decision {
-	d := &decision{resources: all, applied: applied, refused: map[compile.Ref]string{}, waiting: waiting}
+	d := &decision{resources: all, applied: applied, refused: map[compile.Ref]string{}, waiting: waiting, retention: retention(tenant)}
 	held := maps.Clone(all.suspended)
 	maps.Copy(held, waiting)
 	policy := plan.Policy{HealDrift: tenant.Spec.DriftPolicy != crmv1.DriftReport}
@@ -188,7 +196,7 @@ func decide(tenant *crmv1.Tenant, all *resources, applied *schema.Schema, live *
 	for {
 		d.compiled = compile.Compile(compile.Input{
 			Tenant: tenant, Objects: all.objects, Fields: all.fields, Pipelines: all.pipelines, Rules: all.rules, Indexes: all.indexes,
-			Applied: applied, Held: held, Now: all.at,
+			Applied: applied, Held: held, Purge: all.purge, Now: all.at,
 		})
 		if d.wantedDigest == "" {
 			d.wantedDigest = d.compiled.Schema.Digest()
@@ -239,6 +247,9 @@ func (d *decision) owners(change plan.Change) []compile.Ref {
 				refs = append(refs, ref)
 			}
 		}
+	}
+	if deleted, ok := d.deletedBy(change); ok && len(refs) == 0 {
+		refs = append(refs, deleted)
 	}
 	return refs
 }
@@ -291,7 +302,7 @@ func (d *decision) result() reconcile.Result {
 			reported = append(reported, change.Summary)
 		}
 	}
-	inUse, retained := d.deleted()
+	inUse := d.inUse()
 	reason, parts := "", []string(nil)
 	for _, finding := range []struct {
 		reason, text string
@@ -303,7 +314,6 @@ func (d *decision) result() reconcile.Result {
 		{crmv1.ReasonChangesRefused, "kept in their applied form, because the change is not safe", refused},
 		{crmv1.ReasonChangesRefused, "not applied, because the change is not safe", d.stuck},
 		{crmv1.ReasonInUse, "deleted, and kept in the applied schema because others need them", inUse},
-		{crmv1.ReasonRetained, "deleted, and kept in the applied schema with their data", retained},
 		{crmv1.ReasonHealBlocked, "not to be put right without losing data", blocked},
 		{crmv1.ReasonDrifted, "not in the database as the applied schema has it", reported},
 		{crmv1.ReasonDrifted, "in the database though no schema knows it", unknown},
@@ -328,9 +338,8 @@ func (d *decision) result() reconcile.Result {
 	return reconcile.Met(crmv1.ReasonSynced, "%s", strings.Join(parts, "; "))
 }
 
-// deleted are the deleted things that others need, with these, and the others.
-func (d *decision) deleted() (inUse, retained []string) {
-	retained = slices.Clone(d.compiled.Retained)
+// inUse are the deleted things that others need, with these.
+func (d *decision) inUse() (inUse []string) {
 	for _, used := range d.compiled.InUse {
 		by := used.By
 		more := ""
@@ -338,9 +347,8 @@ func (d *decision) deleted() (inUse, retained []string) {
 			by, more = by[:maxUsers], fmt.Sprintf(" and %d more", len(used.By)-maxUsers)
 		}
 		inUse = append(inUse, slashed(used.What)+" (needed by "+strings.Join(listed(by), ", ")+more+")")
-		retained = slices.DeleteFunc(retained, func(what string) bool { return what == used.What })
 	}
-	return inUse, retained
+	return inUse
 }
 
 // waitingText says where to read what is waited for.

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 	"text/tabwriter"
+	"time"
 
 	"github.com/spf13/cobra"
 	"k8s.io/apimachinery/pkg/api/meta"
@@ -166,6 +167,11 @@ func hasInline(objects []*crmv1.CustomObject, asked wanted) bool {
 
 // missing says that there is no such resource, and what the Tenant says of it when it was deleted.
 func missing(tenant *crmv1.Tenant, namespace string, asked wanted) error {
+	for _, kept := range tenant.Status.Schema.Retired {
+		if kept.Resource == asked.String() {
+			return fmt.Errorf("%s was deleted from namespace %s; its data is kept until %s", asked, namespace, kept.Until.UTC().Format(time.RFC3339))
+		}
+	}
 	if !slices.Contains(tenant.Status.Schema.Retained, asked.String()) {
 		return fmt.Errorf("namespace %s has no %s", namespace, asked)
 	}

@@ -4,6 +4,9 @@ import (
 	"encoding/json"
 	"strings"
 	"testing"
+	"time"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	crmv1 "github.com/kontor-crm/kontor/api/v1alpha1"
 	"github.com/kontor-crm/kontor/test/env"
@@ -57,5 +60,15 @@ func TestWhatNeedsAResourceIsShown(t *testing.T) {
 	}
 	if _, err = deps("cf/tear"); err == nil || !strings.Contains(err.Error(), "CustomField/tear was deleted from namespace "+namespace) {
 		t.Errorf("what was deleted: %v", err)
+	}
+	since := metav1.NewTime(time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC))
+	tenant.Status.Schema.Retained, tenant.Status.Schema.Retired = nil, []crmv1.RetiredItem{
+		{Resource: "CustomField/tear", Name: "customer.tear", Since: since, Until: metav1.NewTime(since.AddDate(0, 1, 0))},
+	}
+	if err := client.Status().Update(t.Context(), tenant); err != nil {
+		t.Fatal(err)
+	}
+	if _, err = deps("cf/tear"); err == nil || !strings.Contains(err.Error(), "its data is kept until 2026-04-01T12:00:00Z") {
+		t.Errorf("what is retired: %v", err)
 	}
 }

@@ -67,7 +67,7 @@ Exit codes with -f: 0 nothing changes, 2 there are changes, 3 there are dangerou
 ones (what is refused and changes of a type among them), 1 it could not be planned.
 
 -o json prints tenant, class (the greatest danger), totalChanges, changes and
-retained (what was deleted and keeps its data). The changes are those of
+retained (what is deleted and stays, as others need it). The changes are those of
 status.changes of a ChangePlan (kubectl explain changeplan.status.changes) with, of two
 folders, asksRecords.`,
 		Args: cobra.MaximumNArgs(1),

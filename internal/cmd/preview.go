@@ -42,7 +42,7 @@ type preview struct {
 	// TotalChanges is their number, and Changes are all of them, in their order.
 	TotalChanges int             `json:"totalChanges"`
 	Changes      []previewChange `json:"changes"`
-	// Retained are deleted resources that stay in the applied schema with their data: "CustomField/tier".
+	// Retained are deleted resources that stay in the applied schema, as others need them: "CustomField/tier".
 	Retained []string `json:"retained,omitempty"`
 }
 

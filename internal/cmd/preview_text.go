@@ -21,7 +21,7 @@ func (p *preview) title() string {
 		text += fmt.Sprintf(", %d dangerous", dangerous)
 	}
 	if len(p.Retained) > 0 {
-		text += ", " + counted(len(p.Retained), "resource") + " deleted"
+		text += ", " + counted(len(p.Retained), "deleted resource") + " in use"
 	}
 	return text
 }
@@ -54,7 +54,7 @@ func (p *preview) describe(out io.Writer) error {
 		}
 	}
 	if len(p.Retained) > 0 {
-		fmt.Fprint(&text, "\nDeleted, and kept in the applied schema with their data:\n")
+		fmt.Fprint(&text, "\nDeleted, and kept in the applied schema because others need them:\n")
 		for _, one := range p.Retained {
 			fmt.Fprintf(&text, "  %s\n", one)
 		}
@@ -112,7 +112,7 @@ func (p *preview) markdown(out io.Writer) error {
 		details.WriteString(detail)
 	}
 	if len(p.Retained) > 0 {
-		text.WriteString("\nDeleted, and kept in the applied schema with their data:\n\n")
+		text.WriteString("\nDeleted, and kept in the applied schema because others need them:\n\n")
 		for _, one := range p.Retained {
 			fmt.Fprintf(&text, "- %s\n", escaped(one))
 		}

@@ -69,8 +69,10 @@ type Input struct {
 	Now time.Time
 	// Held are resources whose new form may not come into play, with the reason
 	// (the planner refused it, the resource is suspended): the applied form
-	// stays; without one the resource is left out.
+	// stays; without one the resource is left out. Those that were deleted stay too.
 	Held map[Ref]string
+	// Purge are those retired things that are not to be kept any more.
+	Purge map[Retired]bool
 }
 
 // Problem is something wrong in a resource, with the path from its root: "spec.options[3].key".
@@ -103,21 +105,39 @@ type Result struct {
 	Schema *schema.Schema
 	// Verdicts has one for each resource that was given, the Tenant included.
 	Verdicts map[Ref]Verdict
-	// Retained are things that were deleted and stay in the schema, sorted:
-	// "CustomField tier", "Pipeline sales", "Module sales", and
-	// "CustomObject fleet.plate" for the inline field plate. A computed field holds no
-	// data: it is among them while something else reads it, and gone otherwise.
+	// Retained are things that were deleted and stay in the schema, as others need them or
+	// they are held, sorted: "CustomField tier", "Pipeline sales", "Module sales", and
+	// "CustomObject fleet.plate" for the inline field plate. All others leave it: what
+	// holds data is in Schema.Retired.
 	Retained []string
-	// InUse are those of Retained that resources which are given need.
+	// InUse are those of Retained that others need.
 	InUse []InUse
 	// Renamed are the standard objects and fields that carry another name in
 	// this tenant, as a custom one held theirs first, sorted: "customer.std_tier".
 	Renamed []string
 }
 
-// Compile makes the schema of a tenant and judges each of its resources.
+// Compile makes the schema of a tenant and judges each of its resources. What was
+// deleted is in the first schema, which shows who needs it; those that nobody needs
+// are left out of the next.
 func Compile(in Input) Result {
-	c := newCompiler(in)
+	left := map[string]bool{}
+	for {
+		result, sound := compileWithout(in, left)
+		leaving := result.leaving(in.Held)
+		if !sound || len(leaving) == 0 {
+			return result
+		}
+		for _, what := range leaving {
+			left[what] = true
+		}
+	}
+}
+
+// compileWithout compiles without those deleted things that have been left out; sound is
+// false when the compiler itself is at fault.
+func compileWithout(in Input, left map[string]bool) (result Result, sound bool) {
+	c := newCompiler(in, left)
 	s, err := c.compile()
 	for refused := map[Ref][]Problem{}; err == nil; s, err = c.compile() {
 		misfits := c.misfits(s)
@@ -125,16 +145,16 @@ func Compile(in Input) Result {
 			break
 		}
 		maps.Copy(refused, misfits)
-		c = newCompiler(in) // what was settled may have stood on them
+		c = newCompiler(in, left) // what was settled may have stood on them
 		c.refuseAll(refused)
 	}
 	if err != nil { // a fault of this package, which its fuzz tests look for: what was served goes on
 		s = c.fallback()
-		return Result{Schema: s, Verdicts: c.verdicts(s)}
+		return Result{Schema: s, Verdicts: c.verdicts(s)}, false
 	}
-	result := Result{Schema: s, Verdicts: c.verdicts(s), Retained: c.retained(), Renamed: c.renamed(s)}
+	result = Result{Schema: s, Verdicts: c.verdicts(s), Retained: c.retained(), Renamed: c.renamed(s)}
 	result.InUse = inUse(s, result.Retained, result.Verdicts)
-	return result
+	return result, true
 }
 
 // compiler holds one compilation.
@@ -142,8 +162,12 @@ type compiler struct {
 	in           Input
 	organisation schema.Organisation
 	tenant       *resource // nil without a Tenant
+	// left are deleted things that are left out of the schema.
+	left map[string]bool
 	// off are the modules that the tenant does not want any more and whose objects are applied.
 	off []string
+	// before is the applied schema, taken apart.
+	before appliedIndex
 
 	standard  []*schema.Object
 	additions standardAdditions
@@ -227,10 +251,10 @@ func (u *unit[F]) form() *F {
 // isNew says whether the form that the resource asks for is in play.
 func (u *unit[F]) isNew() bool { return u.given && !u.refused }
 
-func newCompiler(in Input) *compiler {
-	c := &compiler{in: in, gone: map[fieldKey]bool{}, wantedBack: map[fieldKey]bool{}}
-	c.readTenant()
+func newCompiler(in Input, left map[string]bool) *compiler {
 	applied := index(in.Applied)
+	c := &compiler{in: in, left: left, before: applied, gone: map[fieldKey]bool{}, wantedBack: map[fieldKey]bool{}}
+	c.readTenant()
 	c.standard = c.standardOverApplied(applied)
 	c.objects = c.readObjects(applied)
 	c.fields = c.readFields(applied)
@@ -260,6 +284,7 @@ func (c *compiler) compile() (*schema.Schema, error) {
 		return nil, err
 	}
 	s.Rules, s.Indexes = c.settleRules(s), c.settleIndexes(s)
+	s.Retired = c.retired(s)
 	if _, err := schema.Build(s); err != nil {
 		return nil, err
 	}
@@ -305,14 +330,14 @@ func (c *compiler) verdicts(s *schema.Schema) map[Ref]Verdict {
 func (c *compiler) retained() []string {
 	var names []string
 	for _, module := range c.off {
-		names = append(names, Ref{KindModule, module}.String())
+		names = append(names, moduleRef(module))
 	}
 	for _, u := range c.objects {
 		if !u.given {
 			names = append(names, u.ref.String())
 		}
 		if u.isNew() {
-			for _, f := range leftovers(u) {
+			for _, f := range c.leftovers(u) {
 				if !c.gone[fieldKey{u.applied.Identity, f.Identity}] {
 					names = append(names, u.ref.String()+"."+f.Identity)
 				}

@@ -515,49 +515,6 @@ func TestABadResourceGoesOnInItsAppliedForm(t *testing.T) {
 	}
 }
 
-func TestWhatWasDeletedStaysAndIsNamed(t *testing.T) {
-	t.Parallel()
-	applied := served(t, object("fleet", "fields: [{key: plate, type: text}, {key: seats, type: integer}]")+
-		field("tier", "object: fleet, type: text")+field("rank", "object: customer, type: text")+pipeline("sales", stages))
-	result := on(t, applied, "")
-	if got := strings.Join(result.Retained, ", "); got != "CustomField rank, CustomField tier, CustomObject fleet, Pipeline sales" {
-		t.Errorf("retained are %s", got)
-	}
-	if result.Schema.Digest() != applied.Digest() {
-		t.Error("the schema is not the applied one")
-	}
-	result = on(t, applied, object("fleet", "fields: [{key: seats, type: integer}]"))
-	if got := strings.Join(result.Retained, ", "); got != "CustomField rank, CustomField tier, CustomObject fleet.plate, Pipeline sales" {
-		t.Errorf("retained are %s", got)
-	}
-	if !hasField(result.Schema, "fleet", "plate") {
-		t.Error("the inline field that was taken out is gone")
-	}
-}
-
-func TestAModuleThatIsTurnedOffStays(t *testing.T) {
-	t.Parallel()
-	for _, module := range Modules {
-		before := read(t, "")
-		before.Tenant.Spec.Modules = nil
-		for _, each := range Modules {
-			before.Tenant.Spec.Modules = append(before.Tenant.Spec.Modules, crmv1.Module(each))
-		}
-		in := before
-		in.Applied = mustCompile(t, before).Schema
-		in.Tenant = before.Tenant.DeepCopy()
-		in.Tenant.Spec.Modules = slices.DeleteFunc(in.Tenant.Spec.Modules, func(m crmv1.Module) bool { return string(m) == module })
-		result := mustCompile(t, in)
-		if got := strings.Join(result.Retained, ", "); got != "Module "+module || result.Schema.Digest() != in.Applied.Digest() {
-			t.Errorf("without %s, retained are %q", module, got)
-		}
-		in.Tenant, in.Applied = before.Tenant, result.Schema
-		if again := mustCompile(t, in); len(again.Retained) > 0 || again.Schema.Digest() != result.Schema.Digest() {
-			t.Errorf("with %s again, retained are %v", module, again.Retained)
-		}
-	}
-}
-
 func TestAModuleThatIsTurnedOnBringsItsObjectsAndTheRelationsToThem(t *testing.T) {
 	t.Parallel()
 	whole := Standard(Modules)

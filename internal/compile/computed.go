@@ -23,7 +23,8 @@ func (c *compiler) refuseUncomputable(s *schema.Schema, drafts []*draft) bool {
 		for i, f := range d.fields {
 			isNew[i] = f.isNew()
 		}
-		again := false
+		problems := map[int][]Problem{}
+		blamed := false
 		for i, f := range d.fields {
 			if !f.Computed() {
 				continue
@@ -33,11 +34,16 @@ func (c *compiler) refuseUncomputable(s *schema.Schema, drafts []*draft) bool {
 				_, err = e.Sources()
 			}
 			if err != nil {
-				c.settleUncomputable(drafts, d, f, isNew[i], problemsAt(f.at(), err))
-				again = true
+				problems[i] = problemsAt(f.at(), err)
+				blamed = c.blame(drafts, d, f, isNew[i], problems[i]) || blamed
 			}
 		}
-		if again { // what was found of others may follow from this
+		if !blamed {
+			for i := range problems {
+				c.leaveOut(d, d.fields[i], isNew[i], problems[i])
+			}
+		}
+		if len(problems) > 0 { // what was found of others may follow from this
 			return true
 		}
 	}
@@ -57,16 +63,19 @@ func problemsAt(at string, err error) []Problem {
 	return problems
 }
 
-// settleUncomputable finds who has to give way over a field that cannot be computed.
-func (c *compiler) settleUncomputable(drafts []*draft, d *draft, f drafted, isNew bool, problems []Problem) {
+// blame refuses who has to give way over a field that cannot be computed, and says
+// whether somebody has.
+func (c *compiler) blame(drafts []*draft, d *draft, f drafted, isNew bool, problems []Problem) bool {
 	unchanged := f.applied != nil && reflect.DeepEqual(f.applied.Formula, f.Formula) && reflect.DeepEqual(f.applied.Rollup, f.Rollup) && f.applied.Type == f.Type && f.applied.Indexed == f.Indexed
 	if isNew && !unchanged {
 		f.by.refuse(crmv1.ReasonInvalid, problems...)
-		return
+		return true
 	}
-	if unchanged && c.refuseCulprits(drafts, d, f, problems) {
-		return
-	}
+	return unchanged && c.refuseCulprits(drafts, d, f, problems)
+}
+
+// leaveOut leaves a field out that cannot be computed, when nobody is to blame.
+func (c *compiler) leaveOut(d *draft, f drafted, isNew bool, problems []Problem) {
 	if c.leftOut == nil {
 		c.leftOut = map[fieldKey]bool{}
 	}

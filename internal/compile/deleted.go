@@ -12,12 +12,13 @@ import (
 type InUse struct {
 	// What is one of Result.Retained.
 	What string
-	// By are the resources that need it, sorted: "ValidationRule tiered".
+	// By are the resources that need it, sorted: "ValidationRule tiered". Those that were
+	// deleted themselves are named as in Retained.
 	By []string
 }
 
-// inUse are those of the retained things that resources which are given need. It
-// notes on these what they need, and which former names they say.
+// inUse are those of the retained things that others need. It notes on the resources
+// that are given what they need, and which former names they say.
 func inUse(s *schema.Schema, retained []string, verdicts map[Ref]Verdict) []InUse {
 	if len(retained) == 0 && !slices.ContainsFunc(s.Objects, hasFormerNames) {
 		return nil
@@ -28,17 +29,20 @@ func inUse(s *schema.Schema, retained []string, verdicts map[Ref]Verdict) []InUs
 		needs[ref.String()] = &verdict
 	}
 	for _, d := range Dependencies(s) {
-		verdict := needs[d.By]
-		if verdict == nil {
+		by := d.who(s, retained)
+		verdict := needs[by]
+		if verdict == nil && !slices.Contains(retained, by) {
 			continue
 		}
-		if d.Former != "" {
+		if verdict != nil && d.Former != "" {
 			verdict.Former = appendOnce(verdict.Former, fmt.Sprintf("%q for %s", d.Former, d.Name(s)))
 		}
 		for i, what := range retained {
-			if d.On != d.By && d.isOf(s, what) {
-				found[i].What, found[i].By = what, appendOnce(found[i].By, d.By)
-				verdict.Deleted = appendOnce(verdict.Deleted, what)
+			if by != what && d.isOf(s, what) {
+				found[i].What, found[i].By = what, appendOnce(found[i].By, by)
+				if verdict != nil {
+					verdict.Deleted = appendOnce(verdict.Deleted, what)
+				}
 			}
 		}
 	}
@@ -50,6 +54,44 @@ func inUse(s *schema.Schema, retained []string, verdicts map[Ref]Verdict) []InUs
 		verdicts[ref] = *needs[ref.String()]
 	}
 	return slices.DeleteFunc(found, func(x InUse) bool { return len(x.By) == 0 })
+}
+
+// leaving are those of the retained things that are not held and that nothing needs
+// which stays: they leave the schema.
+func (r *Result) leaving(held map[Ref]string) []string {
+	stays := map[string]bool{}
+	for ref := range held {
+		stays[ref.String()] = true
+	}
+	needs := func(what string) bool {
+		at := slices.IndexFunc(r.InUse, func(used InUse) bool { return used.What == what })
+		return at >= 0 && slices.ContainsFunc(r.InUse[at].By, func(by string) bool { return stays[by] || !slices.Contains(r.Retained, by) })
+	}
+	for again := true; again; {
+		again = false
+		for _, what := range r.Retained {
+			if !stays[what] && needs(what) {
+				stays[what], again = true, true
+			}
+		}
+	}
+	return slices.DeleteFunc(slices.Clone(r.Retained), func(what string) bool { return stays[what] })
+}
+
+// who is the resource that needs something or, where what needs it was deleted, the
+// retained thing.
+func (d Dependency) who(s *schema.Schema, retained []string) string {
+	if d.by.field == "" {
+		return d.By
+	}
+	inline := d.By + "." + d.by.field
+	if slices.Contains(retained, inline) {
+		return inline
+	}
+	if o, ok := s.ObjectByIdentity(d.by.object); ok && d.By == sourceStandard && o.Module != "" {
+		return moduleRef(o.Module)
+	}
+	return d.By
 }
 
 // isOf says whether what is needed belongs to a retained thing.

@@ -23,6 +23,9 @@ type Dependency struct {
 	On string
 	// Former is the former name by which it is called; empty for a name of today.
 	Former string
+
+	// by is the field that needs it; zero when no single field does.
+	by fieldKey
 }
 
 // Name is what the API calls what is needed: customer.tier, or fleet for an object.
@@ -72,14 +75,21 @@ func Dependencies(s *schema.Schema) []Dependency {
 // dependencies gathers what a schema's parts need.
 type dependencies struct {
 	schema *schema.Schema
-	found  []Dependency
+	// of is the field whose needs are gathered; zero when it is no field.
+	of    fieldKey
+	found []Dependency
+}
+
+func (d *dependencies) add(found Dependency) {
+	found.by = d.of
+	d.found = append(d.found, found)
 }
 
 // on notes that something is about an object, and gives the object.
 func (d *dependencies) on(by, how, identity string) (*schema.Object, bool) {
 	o, ok := d.schema.ObjectByIdentity(identity)
 	if ok && o.Source != by {
-		d.found = append(d.found, Dependency{By: by, How: how, Object: o.Identity, On: o.Source})
+		d.add(Dependency{By: by, How: how, Object: o.Identity, On: o.Source})
 	}
 	return o, ok
 }
@@ -96,7 +106,7 @@ func (d *dependencies) use(by, how string, use expr.Use, former string) {
 	if f.System {
 		return
 	}
-	d.found = append(d.found, Dependency{By: by, How: how, Object: use.Object.Identity, Field: f.Identity, On: f.Source, Former: former})
+	d.add(Dependency{By: by, How: how, Object: use.Object.Identity, Field: f.Identity, On: f.Source, Former: former})
 }
 
 // expression notes what an expression reads. One that cannot be read reads nothing;
@@ -109,7 +119,7 @@ func (d *dependencies) expression(by, how string, compile func() (*expr.Expressi
 	formerly := map[expr.Use]bool{}
 	for _, said := range e.Former() {
 		if said.Field == nil {
-			d.found = append(d.found, Dependency{By: by, How: how, Object: said.Object.Identity, On: said.Object.Source, Former: said.Name.Name})
+			d.add(Dependency{By: by, How: how, Object: said.Object.Identity, On: said.Object.Source, Former: said.Name.Name})
 			continue
 		}
 		declared := expr.Use{Object: said.Object, Field: said.Field.Declared()}
@@ -130,6 +140,8 @@ func (d *dependencies) ofObject(o *schema.Object) {
 }
 
 func (d *dependencies) ofField(o *schema.Object, f *schema.Field) {
+	d.of = fieldKey{o.Identity, f.Identity}
+	defer func() { d.of = fieldKey{} }()
 	name := fmt.Sprintf("%q of %s", f.Name, o.Name)
 	d.on(f.Source, "field "+name, o.Identity)
 	for _, target := range append(slices.Clone(f.Targets), f.Target) {

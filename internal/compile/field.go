@@ -30,9 +30,7 @@ func (c *compiler) readFields(applied appliedIndex) []*unit[placedField] {
 				Path: "spec.required", Message: "the first administrator has no value for it, nobody being there to give one; set a default, or leave it optional",
 			})
 		}
-		if u.applied != nil {
-			problems = append(problems, checkAgainstApplied(u, applied)...)
-		}
+		problems = append(problems, c.checkAgainstApplied(u, applied)...)
 		if len(problems) > 0 {
 			u.refuse(crmv1.ReasonInvalid, problems...)
 		}
@@ -40,29 +38,34 @@ func (c *compiler) readFields(applied appliedIndex) []*unit[placedField] {
 	}
 	for source, f := range applied.fields {
 		ref := Ref{KindField, f.field.Identity}
-		if units[ref] == nil && ref.String() == source {
+		if units[ref] == nil && ref.String() == source && !c.left[source] {
 			units[ref] = &unit[placedField]{resource: resource{ref: ref}, applied: f}
 		}
 	}
 	return sorted(units)
 }
 
-// checkAgainstApplied takes the recorded column over and refuses what an applied field cannot become.
-func checkAgainstApplied(u *unit[placedField], applied appliedIndex) []Problem {
-	if u.wanted.object != u.applied.object {
+// checkAgainstApplied takes the recorded column over and refuses what a field that is
+// applied or retired cannot become.
+func (c *compiler) checkAgainstApplied(u *unit[placedField], applied appliedIndex) []Problem {
+	if u.applied != nil && u.wanted.object != u.applied.object {
 		return []Problem{{
 			Path:    "spec.object",
 			Message: fmt.Sprintf("the field belongs to %q and cannot move to %q; make another CustomField for it", u.applied.object, u.wanted.object),
 		}}
 	}
-	u.wanted.field.Column = u.applied.field.Column
+	before := c.formerly(u.wanted.object, u.wanted.field)
+	if before == nil {
+		return nil
+	}
+	u.wanted.field.Column = before.Column
 	if problem := stagedProblem("spec", u.wanted.object, u.wanted.field, applied); problem != nil {
 		return []Problem{*problem}
 	}
-	if problem := computedProblem("spec", u.wanted.field, u.applied.field); problem != nil {
+	if problem := computedProblem("spec", u.wanted.field, before); problem != nil {
 		return []Problem{*problem}
 	}
-	if problem := tooManyOptions("spec", u.wanted.field, u.applied.field); problem != nil {
+	if problem := tooManyOptions("spec", u.wanted.field, before); problem != nil {
 		return []Problem{*problem}
 	}
 	return nil

@@ -19,18 +19,17 @@ func (c *compiler) readObjects(applied appliedIndex) []*unit[schema.Object] {
 		if problems := checkObject(given); len(problems) > 0 {
 			u.refuse(crmv1.ReasonInvalid, problems...)
 		}
-		if u.applied != nil {
-			u.wanted.Table = u.applied.Table
-			recordColumns(u.wanted, u.applied)
-			if problems := checkInlineAgainstApplied(u, applied); len(problems) > 0 {
-				u.refuse(crmv1.ReasonInvalid, problems...)
-			}
+		if before := applied.object(given.Name); before != nil && before.Custom {
+			u.wanted.Table = before.Table
+		}
+		if problems := c.recordInline(u.wanted, applied); len(problems) > 0 {
+			u.refuse(crmv1.ReasonInvalid, problems...)
 		}
 		units[ref] = u
 	}
 	for _, o := range applied.objects {
 		ref := Ref{KindObject, o.Identity}
-		if units[ref] == nil {
+		if units[ref] == nil && !c.left[ref.String()] {
 			units[ref] = &unit[schema.Object]{resource: resource{ref: ref}, applied: o}
 		}
 	}
@@ -149,49 +148,42 @@ func checkRepeated(at string, i int, f *schema.Field, named bool, keys, names, c
 	return nil
 }
 
-// recordColumns gives the fields the columns that are recorded: they never change.
-func recordColumns(wanted, applied *schema.Object) {
-	for _, f := range wanted.Fields {
-		for _, before := range applied.Fields {
-			if before.Identity == f.Identity {
-				f.Column = before.Column
-			}
-		}
-	}
-}
-
-// leftovers are the inline fields that were taken out of the resource: their data stays, so they do.
-func leftovers(u *unit[schema.Object]) []*schema.Field {
+// leftovers are the inline fields that were taken out of the resource and stay.
+func (c *compiler) leftovers(u *unit[schema.Object]) []*schema.Field {
 	if u.applied == nil {
 		return nil
 	}
 	var left []*schema.Field
 	for _, f := range u.applied.Fields {
-		if !slices.ContainsFunc(u.wanted.Fields, func(w *schema.Field) bool { return w.Identity == f.Identity }) {
+		if !c.left[inline(u.ref, f)] && !slices.ContainsFunc(u.wanted.Fields, func(w *schema.Field) bool { return w.Identity == f.Identity }) {
 			left = append(left, f)
 		}
 	}
 	return left
 }
 
-// checkInlineAgainstApplied refuses what applied inline fields cannot become.
-func checkInlineAgainstApplied(u *unit[schema.Object], applied appliedIndex) []Problem {
+// inline names an inline field of a CustomObject, as Result.Retained does.
+func inline(ref Ref, f *schema.Field) string { return ref.String() + "." + f.Identity }
+
+// recordInline gives the inline fields the columns that are recorded, which never
+// change, and finds what fields that are applied or retired cannot become.
+func (c *compiler) recordInline(wanted *schema.Object, applied appliedIndex) []Problem {
 	var problems []Problem
-	for i, f := range u.wanted.Fields {
+	for i, f := range wanted.Fields {
 		at := fmt.Sprintf("spec.fields[%d]", i)
-		if problem := stagedProblem(at, u.wanted.Identity, f, applied); problem != nil {
+		if problem := stagedProblem(at, wanted.Identity, f, applied); problem != nil {
 			problems = append(problems, *problem)
 		}
-		for _, before := range u.applied.Fields {
-			if before.Identity != f.Identity {
-				continue
-			}
-			if problem := computedProblem(at, f, before); problem != nil {
-				problems = append(problems, *problem)
-			}
-			if problem := tooManyOptions(at, f, before); problem != nil {
-				problems = append(problems, *problem)
-			}
+		before := c.formerly(wanted.Identity, f)
+		if before == nil {
+			continue
+		}
+		f.Column = before.Column
+		if problem := computedProblem(at, f, before); problem != nil {
+			problems = append(problems, *problem)
+		}
+		if problem := tooManyOptions(at, f, before); problem != nil {
+			problems = append(problems, *problem)
 		}
 	}
 	return problems

@@ -23,7 +23,7 @@ func (c *compiler) readPipelines(applied appliedIndex) []*unit[schema.Pipeline] 
 	}
 	for _, p := range applied.pipelines {
 		ref := Ref{KindPipeline, p.Identity}
-		if units[ref] == nil {
+		if units[ref] == nil && !c.left[ref.String()] {
 			units[ref] = &unit[schema.Pipeline]{resource: resource{ref: ref}, applied: p}
 		}
 	}
@@ -69,7 +69,7 @@ func (c *compiler) settlePipelines(s *schema.Schema) []*schema.Pipeline {
 		take(p)
 	}
 	for _, p := range pipelines {
-		p.Stages = withRemovedStages(p.Stages, c.appliedStages(p)) // one that is applied has them all
+		p.Stages = withRemovedStages(p.Stages, c.appliedStages(p), c.now()) // one that is applied has them all
 	}
 	slices.SortFunc(pipelines, func(a, b *schema.Pipeline) int {
 		return cmp.Or(cmp.Compare(a.Object, b.Object), cmp.Compare(a.Identity, b.Identity))
@@ -336,12 +336,12 @@ func (c *compiler) takeStages(s *schema.Schema) {
 		f, _ := o.FieldByIdentity(p.Field)
 		f.Options, f.Default = nil, nil
 		for _, stage := range p.Stages {
-			f.Options = append(f.Options, schema.Option{Key: stage.Key, Label: stage.Label, Retired: stage.Retired})
+			f.Options = append(f.Options, schema.Option{Key: stage.Key, Label: stage.Label, Retired: stage.Retired, Since: stage.Since})
 			if stage.Kind == schema.StageOpen && stage.Retired == "" && f.Default == nil {
 				f.Default = new(stage.Key)
 			}
 		}
-		f.Options = withRemoved(f.Options, c.appliedOptions(p.Object, f))
+		f.Options = withRemoved(f.Options, c.appliedOptions(p.Object, f), c.now())
 	}
 	c.keepFormerStages(s, staged)
 }

@@ -24,7 +24,7 @@ func (c *compiler) refuseBroken() bool {
 	for _, d := range drafts {
 		for _, f := range d.fields {
 			if f.by != nil && f.by.given && !f.by.refused {
-				broken[f.by] = append(broken[f.by], fieldReferences(s, d.object, f.Field, f.at())...)
+				broken[f.by] = append(broken[f.by], c.fieldReferences(s, d.object, f.Field, f.at())...)
 			}
 		}
 	}
@@ -77,8 +77,8 @@ func conditionsOf(f *schema.Field) map[string]*string {
 
 // fieldReferences finds what is wrong with what a field says of others, and puts
 // identities in the place of names.
-func fieldReferences(s *schema.Schema, o *schema.Object, f *schema.Field, at string) []Problem {
-	problems := sharedOptions(s, f, at+".optionsFrom")
+func (c *compiler) fieldReferences(s *schema.Schema, o *schema.Object, f *schema.Field, at string) []Problem {
+	problems := c.sharedOptions(s, f, at+".optionsFrom")
 	problems = append(problems, dependence(o, f, at)...)
 	conditions := conditionsOf(f)
 	for _, name := range keysOf(conditions) {
@@ -113,7 +113,7 @@ func fieldReferences(s *schema.Schema, o *schema.Object, f *schema.Field, at str
 }
 
 // sharedOptions takes over the options of another picklist.
-func sharedOptions(s *schema.Schema, f *schema.Field, at string) []Problem {
+func (c *compiler) sharedOptions(s *schema.Schema, f *schema.Field, at string) []Problem {
 	from := f.OptionsFrom
 	if from == nil {
 		return nil
@@ -132,7 +132,7 @@ func sharedOptions(s *schema.Schema, f *schema.Field, at string) []Problem {
 		return []Problem{{Path: at + ".field", Message: fmt.Sprintf("%q has its options from another field itself; take them from there", other.Name)}}
 	}
 	f.OptionsFrom = &schema.FieldRef{Object: o.Identity, Field: other.Identity}
-	f.Options = withRemoved(other.Options, f.Options)
+	f.Options = withRemoved(other.Options, f.Options, c.now())
 	if len(f.Options) > schema.MaxAllOptions {
 		return []Problem{{Path: at, Message: fmt.Sprintf(
 			"with the options that the field had before and that are kept for the records that have them, there would be %d, and at most %d can be",
@@ -244,7 +244,7 @@ func (c *compiler) settleReferences(s *schema.Schema) {
 	for _, o := range s.Objects {
 		for _, f := range o.Fields {
 			if !held[f.Source] {
-				sharedOptions(s, f, "")
+				c.sharedOptions(s, f, "")
 			}
 			for _, condition := range conditionsOf(f) {
 				if _, err := expr.CompileCondition(s, o, *condition, expr.OwnRecord); err != nil {

@@ -161,7 +161,7 @@ func (c *compiler) drafts() []*draft {
 			}
 		}
 		if u.isNew() {
-			for _, f := range leftovers(u) {
+			for _, f := range c.leftovers(u) {
 				if !c.goes(d.object.Identity, f) {
 					d.add(drafted{Field: f, by: &u.resource, heldIdentity: true, heldName: true, applied: f})
 				}
@@ -333,10 +333,10 @@ func (c *compiler) refuseClaims() bool {
 			}
 		}
 	}
-	objectClaims(drafts, by)
+	c.objectClaims(drafts, by)
 	inverses := inverseClaims(drafts, by)
 	for _, d := range drafts {
-		fieldClaims(d, inverses[d.object.Identity], by)
+		c.fieldClaims(d, inverses[d.object.Identity], by)
 	}
 	tooMany := c.refuseTooMany(drafts, refused)
 	for r, problems := range refused {
@@ -348,8 +348,11 @@ func (c *compiler) refuseClaims() bool {
 // refuser makes the function that takes note of a refusal; nil for what cannot be refused.
 type refuser func(r *resource, isNew bool) func(Problem)
 
-func objectClaims(drafts []*draft, by refuser) {
+func (c *compiler) objectClaims(drafts []*draft, by refuser) {
 	var identities, names []claim
+	for _, retired := range c.retiredStandard(drafts) {
+		identities = append(identities, claim{word: retired, by: &resource{ref: Ref{Kind: "the standard object", Name: retired}}, held: true})
+	}
 	for _, d := range drafts {
 		if d.unit == nil {
 			identities = append(identities, claim{word: d.object.Identity})
@@ -387,7 +390,7 @@ func inverseClaims(drafts []*draft, by refuser) map[string][]claim {
 	return claims
 }
 
-func fieldClaims(d *draft, names []claim, by refuser) {
+func (c *compiler) fieldClaims(d *draft, names []claim, by refuser) {
 	if !slices.ContainsFunc(d.fields, func(f drafted) bool { return f.by != nil }) && !slices.ContainsFunc(names, func(c claim) bool { return c.by != nil }) {
 		return // the standard model agrees with itself
 	}
@@ -402,6 +405,15 @@ func fieldClaims(d *draft, names []claim, by refuser) {
 		}
 		for _, column := range f.Columns() {
 			columns = append(columns, claim{word: column, path: f.identityPath, by: f.by, held: f.heldIdentity, refuse: refuse})
+		}
+	}
+	for _, retired := range c.retiredIn(d) { // its API name is free, its columns are not
+		by := &resource{ref: Ref{Kind: "the retired field", Name: retired.Form.Identity}}
+		if !retired.Form.Custom {
+			identities = append(identities, claim{word: retired.Form.Identity, by: by, held: true})
+		}
+		for _, column := range retired.Form.Columns() {
+			columns = append(columns, claim{word: column, by: by, held: true})
 		}
 	}
 	standard := fmt.Sprintf("a standard field of %q", d.object.Name)
@@ -434,6 +446,9 @@ func (c *compiler) refuseTooMany(drafts []*draft, refused map[*resource][]Proble
 	for _, d := range drafts {
 		var fresh []drafted
 		count, columns := 0, 0
+		for _, retired := range c.retiredIn(d) {
+			columns += len(retired.Form.Columns())
+		}
 		for _, f := range d.fields {
 			if f.by != nil && refused[f.by] != nil {
 				continue

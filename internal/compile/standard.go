@@ -5,6 +5,7 @@ import (
 	"embed"
 	"fmt"
 	"io/fs"
+	"maps"
 	"path"
 	"slices"
 	"strings"
@@ -176,10 +177,11 @@ func (c *compiler) standardObject(identity string) (*schema.Object, map[string]*
 // names that are recorded, and keeps what an older release had.
 func (c *compiler) standardOverApplied(applied appliedIndex) []*schema.Object {
 	identities := map[string]string{}
+	recorded := applied.standardObjects()
 	for _, o := range c.standard {
-		if identity, ok := recordedIdentity(o.Identity, applied.standard); ok {
+		if identity, ok := recordedIdentity(o.Identity, recorded); ok {
 			identities[o.Identity] = identity
-		} else if _, ok := applied.objects[Ref{KindObject, o.Identity}.String()]; ok {
+		} else if custom := applied.object(o.Identity); custom != nil && custom.Custom {
 			identities[o.Identity] = standardPrefix + o.Identity
 		}
 	}
@@ -199,14 +201,20 @@ func (c *compiler) standardOverApplied(applied appliedIndex) []*schema.Object {
 			}
 		}
 		have[o.Identity] = true
-		if recorded := applied.standard[o.Identity]; recorded != nil {
+		if recorded := recorded[o.Identity]; recorded != nil {
 			o.Table = recorded.Table
 		}
-		standardFields(o, applied)
+	}
+	leaves := func(identity string) bool {
+		o := applied.standard[identity]
+		return o != nil && !have[identity] && c.left[moduleRef(o.Module)]
+	}
+	for _, o := range c.standard {
+		standardFields(o, applied, leaves)
 	}
 	objects := c.standard
 	for identity, o := range applied.standard {
-		if !have[identity] {
+		if !have[identity] && !leaves(identity) {
 			objects = append(objects, o)
 		}
 	}
@@ -214,14 +222,10 @@ func (c *compiler) standardOverApplied(applied appliedIndex) []*schema.Object {
 	return objects
 }
 
-// standardFields does for the fields of one standard object what standardOverApplied does for the objects.
-func standardFields(o *schema.Object, applied appliedIndex) {
-	recorded := map[string]*schema.Field{}
-	if before := applied.standard[o.Identity]; before != nil {
-		for _, f := range before.Fields {
-			recorded[f.Identity] = f
-		}
-	}
+// standardFields does for the fields of one standard object what standardOverApplied
+// does for the objects. Fields that point only to objects that leave go with them.
+func standardFields(o *schema.Object, applied appliedIndex, leaves func(object string) bool) {
+	recorded := applied.standardFields(o.Identity)
 	have := map[string]bool{}
 	for _, f := range o.Fields {
 		if identity, ok := recordedIdentity(f.Identity, recorded); ok {
@@ -229,18 +233,32 @@ func standardFields(o *schema.Object, applied appliedIndex) {
 				o.Title = identity
 			}
 			f.Identity, f.Column = identity, recorded[identity].Column
-		} else if custom, ok := applied.fields[Ref{KindField, f.Identity}.String()]; ok && custom.object == o.Identity {
+			f.RetiredTargets = retiredTargets(f, recorded[identity], leaves)
+		} else if applied.field(o.Identity, &schema.Field{Identity: f.Identity, Custom: true}) != nil {
 			f.Identity = standardPrefix + f.Identity
 		}
 		have[f.Identity] = true
 	}
 	if before := applied.standard[o.Identity]; before != nil {
 		for _, f := range before.Fields {
-			if !have[f.Identity] {
+			points := len(f.Targets) > 0 || f.Target != ""
+			if !have[f.Identity] && !(points && (f.Target == "" || leaves(f.Target)) && !slices.ContainsFunc(f.Targets, func(t string) bool { return !leaves(t) })) {
 				o.Fields = append(o.Fields, f)
 			}
 		}
 	}
+}
+
+// retiredTargets are the objects to which values of a relation may still point although
+// they are not among its targets: they were, and leave or have left.
+func retiredTargets(f, before *schema.Field, leaves func(object string) bool) []string {
+	retired := slices.DeleteFunc(slices.Clone(before.Targets), func(target string) bool { return !leaves(target) })
+	retired = slices.DeleteFunc(append(retired, before.RetiredTargets...), func(target string) bool { return slices.Contains(f.Targets, target) })
+	slices.Sort(retired)
+	if retired = slices.Compact(retired); len(retired) == 0 {
+		return nil
+	}
+	return retired
 }
 
 // recordedIdentity is the identity under which a standard thing is applied already.
@@ -265,13 +283,78 @@ type appliedIndex struct {
 	indexes   map[string]*schema.Index
 	// staged are the fields that hold the stage of a pipeline: "object/field" -> Source of the pipeline.
 	staged map[string]string
+	// whole is the schema itself, or nil.
+	whole *schema.Schema
+}
+
+// object is the form that an object has in the applied schema, or had when it was
+// retired; nil when there is none.
+func (x appliedIndex) object(identity string) *schema.Object {
+	if x.whole == nil {
+		return nil
+	}
+	if o, ok := x.whole.ObjectByIdentity(identity); ok {
+		return o
+	}
+	retired, _ := x.whole.Retired.Object(identity)
+	return retired.Form
+}
+
+// field is the form that a field has in the applied schema, or had when it was retired;
+// nil when there is none. A standard field is never a custom one's earlier form.
+func (x appliedIndex) field(object string, f *schema.Field) *schema.Field {
+	if x.whole == nil {
+		return nil
+	}
+	if o, ok := x.whole.ObjectByIdentity(object); ok {
+		if before, ok := o.FieldByIdentity(f.Identity); ok && before.Custom == f.Custom && before.Declared() == before {
+			return before
+		}
+	}
+	if retired, ok := x.whole.Retired.Field(object, f.Identity); ok && retired.Form.Custom == f.Custom {
+		return retired.Form
+	}
+	return nil
+}
+
+// standardObjects are the standard objects by identity, retired ones included.
+func (x appliedIndex) standardObjects() map[string]*schema.Object {
+	all := maps.Clone(x.standard)
+	if x.whole == nil {
+		return all
+	}
+	for _, retired := range x.whole.Retired.Objects {
+		if !retired.Form.Custom {
+			all[retired.Form.Identity] = retired.Form
+		}
+	}
+	return all
+}
+
+// standardFields are the standard fields of a standard object by identity, retired ones included.
+func (x appliedIndex) standardFields(object string) map[string]*schema.Field {
+	all := map[string]*schema.Field{}
+	if o := x.standardObjects()[object]; o != nil {
+		for _, f := range o.Fields {
+			all[f.Identity] = f
+		}
+	}
+	if x.whole == nil {
+		return all
+	}
+	for _, retired := range x.whole.Retired.FieldsOf(object) {
+		if !retired.Form.Custom {
+			all[retired.Form.Identity] = retired.Form
+		}
+	}
+	return all
 }
 
 func index(applied *schema.Schema) appliedIndex {
 	x := appliedIndex{
 		standard: map[string]*schema.Object{}, objects: map[string]*schema.Object{}, fields: map[string]*placedField{},
 		pipelines: map[string]*schema.Pipeline{}, staged: map[string]string{},
-		rules: map[string]*schema.ValidationRule{}, indexes: map[string]*schema.Index{},
+		rules: map[string]*schema.ValidationRule{}, indexes: map[string]*schema.Index{}, whole: applied,
 	}
 	if applied == nil {
 		return x

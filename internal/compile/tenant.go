@@ -44,7 +44,7 @@ func (c *compiler) readTenant() {
 	}
 	if c.in.Applied != nil {
 		for _, o := range c.in.Applied.Objects {
-			if o.Module != "" && !modules[o.Module] { // its tables hold data: they stay
+			if o.Module != "" && !modules[o.Module] && !c.left[moduleRef(o.Module)] {
 				modules[o.Module] = true
 				c.off = append(c.off, o.Module)
 			}
@@ -53,6 +53,9 @@ func (c *compiler) readTenant() {
 	slices.Sort(c.off)
 	c.takeStandard(standardModel(modules))
 }
+
+// moduleRef names a module, as Result.Retained does.
+func moduleRef(module string) string { return Ref{KindModule, module}.String() }
 
 // isTimeZone refuses "Local" too: it would mean another zone on each machine.
 func isTimeZone(name string) bool {

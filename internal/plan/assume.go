@@ -1,6 +1,10 @@
 package plan
 
-import "github.com/kontor-crm/kontor/internal/schema"
+import (
+	"slices"
+
+	"github.com/kontor-crm/kontor/internal/schema"
+)
 
 // Assume is the database in which the schema was applied and nobody changed anything
 // since. All tables have rows, so that a plan for it is one that records can be in the
@@ -12,31 +16,17 @@ func Assume(s *schema.Schema) *Live {
 	}
 	for _, o := range s.Objects {
 		sh := shapeOf(s, o)
-		t := &Table{Columns: map[string]Column{}, Constraints: map[string]Constraint{}, Indexes: map[string]Index{}, Triggers: map[string]Trigger{}, HasRows: true}
-		for _, c := range sh.columns {
-			initial := c.initial
-			if c.sequence != "" {
-				initial = nextValue(&c)
-			}
-			t.Columns[c.name] = Column{Type: string(c.storage), NotNull: c.notNull, Default: initial}
-			for _, p := range c.constraints() {
-				t.Constraints[p.name] = Constraint{Validated: true}
-			}
-			for _, p := range c.indexes {
-				t.Indexes[p.name] = Index{Valid: true}
-			}
-		}
-		t.Constraints[o.Table+primarySuffix] = Constraint{Kind: kindPrimary, Validated: true}
+		t := tableOf(s, o, sh.columns)
 		for _, x := range sh.indexes {
 			t.Indexes[x.name] = Index{Valid: true}
 		}
-		live.Tables[o.Table] = t
-		if o.IsSearched() {
-			live.Tables[o.SearchTable()] = searchTableOf(o)
-		}
+		live.add(o, t)
 		for _, v := range sh.views {
 			live.Views[v.name] = v.comment
 		}
+	}
+	for _, retired := range s.Retired.Objects {
+		live.add(retired.Form, tableOf(s, retired.Form, shapeOf(s, retired.Form).columns))
 	}
 	keeping := keepingOf(s)
 	for _, f := range keeping.fields {
@@ -50,6 +40,34 @@ func Assume(s *schema.Schema) *Live {
 		}
 	}
 	return live
+}
+
+// tableOf is the table of an object, its retired fields included.
+func tableOf(s *schema.Schema, o *schema.Object, columns []column) *Table {
+	t := &Table{Columns: map[string]Column{}, Constraints: map[string]Constraint{}, Indexes: map[string]Index{}, Triggers: map[string]Trigger{}, HasRows: true}
+	for _, c := range slices.Concat(columns, retiredColumns(s, o)) {
+		initial := c.initial
+		if c.sequence != "" {
+			initial = nextValue(&c)
+		}
+		t.Columns[c.name] = Column{Type: string(c.storage), NotNull: c.notNull, Default: initial}
+		for _, p := range c.constraints() {
+			t.Constraints[p.name] = Constraint{Validated: true}
+		}
+		for _, p := range c.indexes {
+			t.Indexes[p.name] = Index{Valid: true}
+		}
+	}
+	t.Constraints[o.Table+primarySuffix] = Constraint{Kind: kindPrimary, Validated: true}
+	return t
+}
+
+// add puts the tables of an object in.
+func (l *Live) add(o *schema.Object, t *Table) {
+	l.Tables[o.Table] = t
+	if o.IsSearched() {
+		l.Tables[o.SearchTable()] = searchTableOf(o)
+	}
 }
 
 // searchTableOf is the table that an object's records are found by.

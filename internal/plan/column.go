@@ -14,8 +14,10 @@ import (
 type tableMaker struct {
 	*maker
 	shape *shape
-	// applied is the object's applied form, or nil.
+	// applied is the object's applied form, or the last one of a retired object, or nil.
 	applied *schema.Object
+	// retired are the columns of its retired fields.
+	retired []column
 	// live is a copy: what a change takes away is taken from it too.
 	live *Table
 	// unchecked are the constraints that rows have to be checked against; they are part
@@ -384,7 +386,7 @@ func (t *tableMaker) stale(names iter.Seq[string], owner string, kinds []string)
 	}
 	slices.Sort(own)
 	return slices.DeleteFunc(own, func(name string) bool {
-		return slices.ContainsFunc(t.shape.columns, func(other column) bool {
+		return slices.ContainsFunc(slices.Concat(t.shape.columns, t.retired), func(other column) bool {
 			return slices.ContainsFunc(other.parts(), func(p part) bool { return p.name == name })
 		}) || slices.ContainsFunc(t.shape.indexes, func(x index) bool { return x.name == name })
 	})

@@ -17,8 +17,9 @@ const (
 
 // Make plans the way from live to wanted. applied is the schema that the database
 // was last changed to; nil before the first. The result is the same for the same
-// input. What neither schema knows is left alone, and nothing that holds data is
-// ever dropped.
+// input. What neither schema knows is left alone. What is retired keeps its columns and
+// tables; only those that the applied schema has as retired and the wanted one has not
+// at all are dropped.
 func Make(applied, wanted *schema.Schema, live *Live, policy Policy) *Plan {
 	p := &Plan{}
 	if applied != nil {
@@ -36,6 +37,7 @@ func Make(applied, wanted *schema.Schema, live *Live, policy Policy) *Plan {
 		m.planObject(o)
 		m.planSearch(o)
 	}
+	m.planRetired()
 	m.planKeeping()
 	m.planViews()
 	m.planUnknown()
@@ -55,6 +57,7 @@ const (
 	phaseDropViews
 	phaseTables
 	phaseFields
+	phasePurge
 	phaseRelations
 	phaseKeepers
 	phaseIndexes
@@ -95,28 +98,23 @@ func knownParts(applied *schema.Schema) map[string]bool {
 	}
 	for _, o := range applied.Objects {
 		sh := shapeOf(applied, o)
-		had[key("table", o.Table)] = true
 		for _, v := range sh.views {
 			had[key("view", v.name)] = true
 			had[key("view", v.name, v.comment)] = true
 		}
-		for _, c := range sh.columns {
-			had[key("column", o.Table, c.name)] = true
-			had[key("type", o.Table, c.name, string(c.storage))] = true
-			had[key("default", o.Table, c.name, c.initial, c.sequence, c.around)] = true
-			had[key("sequence", c.sequence)] = true
-			for _, named := range c.parts() {
-				had[key("part", o.Table, named.name)] = true
+		sh.known(had)
+	}
+	for _, retired := range applied.Retired.Objects {
+		shapeOf(applied, retired.Form).known(had)
+	}
+	for _, retired := range applied.Retired.Fields {
+		if o := formOf(applied, retired.Object); o != nil {
+			for _, leaf := range retired.Leaves() {
+				c := retiredColumn(applied, o, leaf)
+				c.known(had, o.Table)
+				had[key("sequence", sequenceName(o.Table, leaf.Column))] = leaf.Type == schema.TypeAutoNumber
 			}
 		}
-		for _, x := range sh.indexes {
-			had[key("part", o.Table, x.name)] = true
-		}
-		had[key("table", o.SearchTable())] = true // once there, it stays
-		for _, c := range searchColumns {
-			had[key("column", o.SearchTable(), c.name)] = true
-		}
-		had[key("part", o.SearchTable(), searchIndex(o).name)] = true
 	}
 	for _, k := range keepingOf(applied).keepers {
 		for _, trigger := range k.triggers {
@@ -124,6 +122,34 @@ func knownParts(applied *schema.Schema) map[string]bool {
 		}
 	}
 	return had
+}
+
+// known notes the tables of an object with all that they have.
+func (sh *shape) known(had map[string]bool) {
+	o := sh.object
+	had[key("table", o.Table)] = true
+	for _, c := range sh.columns {
+		c.known(had, o.Table)
+		had[key("default", o.Table, c.name, c.initial, c.sequence, c.around)] = true
+	}
+	for _, x := range sh.indexes {
+		had[key("part", o.Table, x.name)] = true
+	}
+	had[key("table", o.SearchTable())] = true // once there, it stays
+	for _, c := range searchColumns {
+		had[key("column", o.SearchTable(), c.name)] = true
+	}
+	had[key("part", o.SearchTable(), searchIndex(o).name)] = true
+}
+
+// known notes that the table has the column with all of its parts.
+func (c *column) known(had map[string]bool, table string) {
+	had[key("column", table, c.name)] = true
+	had[key("type", table, c.name, string(c.storage))] = true
+	had[key("sequence", c.sequence)] = true
+	for _, named := range c.parts() {
+		had[key("part", table, named.name)] = true
+	}
 }
 
 func (c *column) parts() []part {
@@ -171,10 +197,7 @@ func (m *maker) planObject(o *schema.Object) {
 		m.createTable(sh)
 		return
 	}
-	t := &tableMaker{maker: m, shape: sh, live: copyTable(table)}
-	if m.applied != nil {
-		t.applied, _ = m.applied.ObjectByIdentity(o.Identity)
-	}
+	t := &tableMaker{maker: m, shape: sh, live: copyTable(table), applied: formOf(m.applied, o.Identity), retired: retiredColumns(m.wanted, o)}
 	for i := range sh.columns {
 		if c := &sh.columns[i]; !t.refusesWhole(c) {
 			t.planColumn(c)
@@ -185,6 +208,7 @@ func (m *maker) planObject(o *schema.Object) {
 		t.giveBack(&sh.columns[i])
 	}
 	t.planPrimary()
+	t.retire()
 	t.forget()
 	t.planDeclaredIndexes()
 	t.validate()
@@ -278,8 +302,8 @@ func (m *maker) planViews() {
 		}
 	}
 	for _, name := range slices.Sorted(maps.Keys(m.live.Views)) {
-		if wanted[name] || !strings.HasPrefix(m.live.Views[name], viewMark) || !m.wasView(name) {
-			continue
+		if wanted[name] || !strings.HasPrefix(m.live.Views[name], viewMark) {
+			continue // it is not ours
 		}
 		m.add(phaseDropViews, Change{
 			Resource: "standard", Kind: DropView, Lock: lockAccessExclusive, Summary: fmt.Sprintf("drop view %q", name),
@@ -311,20 +335,6 @@ func (m *maker) planView(o *schema.Object, v view) {
 		"COMMENT ON VIEW " + inReporting(v.name) + " IS " + strings.TrimSpace(schema.QuoteLiteral(v.comment)),
 	}
 	m.add(phaseViews, change)
-}
-
-// wasView says whether a view that is ours has lost its object: the object has
-// another name now, or the tenant's model lacks an object of the template.
-func (m *maker) wasView(name string) bool {
-	if m.applied == nil {
-		return true
-	}
-	o, ok := m.applied.Object(name)
-	if !ok {
-		return true
-	}
-	_, stays := m.wanted.ObjectByIdentity(o.Identity)
-	return stays
 }
 
 // alter is one ALTER TABLE with all actions: one lock, one pass.

@@ -28,6 +28,7 @@ func (m *maker) planMeaning() {
 		told[key(change.Object, change.Field)] = true
 	}
 	for _, o := range m.wanted.Objects {
+		m.returning(o)
 		before, ok := m.applied.ObjectByIdentity(o.Identity)
 		if !ok {
 			continue
@@ -49,8 +50,8 @@ func (m *maker) planMeaning() {
 				if forgotten.Former = f.Former; same(&forgotten, f) {
 					summary = fmt.Sprintf("forget former names of field %q of %s", f.Name, o.Name)
 				}
-			case len(retired(old, f)) > 0:
-				summary += ": retire the options " + strings.Join(retired(old, f), ", ")
+			case len(retiredOptions(old, f)) > 0:
+				summary += ": retire the options " + strings.Join(retiredOptions(old, f), ", ")
 			}
 			m.tell(f.Source, o.Identity, f.Identity, summary)
 		}
@@ -62,8 +63,8 @@ func (m *maker) planMeaning() {
 	}
 }
 
-// retired are the options of a field, quoted, that could be chosen before and cannot be now.
-func retired(before, now *schema.Field) []string {
+// retiredOptions are the options of a field, quoted, that could be chosen before and cannot be now.
+func retiredOptions(before, now *schema.Field) []string {
 	var keys []string
 	for _, option := range now.Options {
 		if option.Retired != "" && slices.Contains(before.Choices(), option.Key) {

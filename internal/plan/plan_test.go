@@ -307,6 +307,36 @@ func TestPlans(t *testing.T) {
 				delete(l.Tables, "user__search")
 			},
 		},
+		{
+			name: "what is deleted is retired and asks nothing of new records", rows: []string{"customer", "opportunity"},
+			applied: form{with("code", schema.TypeText, strict), with("counter", schema.TypeAutoNumber), with("site", schema.TypeGeo, strict), fleet},
+			wanted:  form{retired("code", schema.TypeText, strict), retired("counter", schema.TypeAutoNumber), retired("site", schema.TypeGeo, strict), retiredFleet},
+		},
+		{
+			name: "what comes back has its values and is proven anew", rows: []string{"customer", "opportunity", "x_fleet"},
+			applied: form{retired("code", schema.TypeText, strict), retired("counter", schema.TypeAutoNumber), retired("site", schema.TypeGeo, strict), retiredFleet},
+			wanted:  form{with("code", schema.TypeText, strict), with("counter", schema.TypeAutoNumber), with("site", schema.TypeGeo, strict), fleet},
+		},
+		{
+			name: "what comes back as something else is refused", rows: []string{"customer"},
+			applied: form{retired("code", schema.TypeText), retired("site", schema.TypeGeo)},
+			wanted:  form{with("code", schema.TypeInteger), with("site", schema.TypeText)},
+		},
+		{
+			name: "what is kept no longer is purged", rows: []string{"customer"},
+			applied: form{retired("code", schema.TypeText, strict), retired("site", schema.TypeGeo), retiredFleet},
+			wanted:  form{retired("code", schema.TypeText, strict)},
+		},
+		{
+			name: "what is retired is healed of what it asks and told when it is gone", rows: []string{"customer"}, policy: Policy{HealDrift: true},
+			applied: form{retired("code", schema.TypeText), retired("site", schema.TypeGeo), retiredFleet},
+			wanted:  form{retired("code", schema.TypeText), retired("site", schema.TypeGeo), retiredFleet},
+			lose: func(l *Live) {
+				l.Tables["customer"].Columns["x_code"] = Column{Type: "text", Default: "'a'::text"}
+				delete(l.Tables["customer"].Columns, "x_site__latitude")
+				delete(l.Tables, "x_fleet")
+			},
+		},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
@@ -326,6 +356,40 @@ func TestPlans(t *testing.T) {
 			golden(t, strings.ReplaceAll(c.name, " ", "_"), got)
 		})
 	}
+}
+
+// retired keeps a custom field of customer as one that was deleted.
+func retired(identity string, kind schema.TypeName, edits ...func(*schema.Field)) func(*schema.Schema) {
+	return func(s *schema.Schema) {
+		with(identity, kind, edits...)(s)
+		o := objectOf(s, "customer")
+		last := len(o.Fields) - 1
+		s.Retired.Fields = append(s.Retired.Fields, schema.RetiredField{Object: "customer", Form: o.Fields[last]})
+		o.Fields = o.Fields[:last]
+		s.Retired.Sort()
+	}
+}
+
+// strict is all that a field may ask of records.
+func strict(f *schema.Field) {
+	f.Required = true
+	if f.Type == schema.TypeText {
+		f.Unique, f.Default, f.Length, f.Indexed = true, new("x"), 9, true
+	}
+}
+
+func fleet(s *schema.Schema) {
+	s.Objects = append(s.Objects, &schema.Object{Identity: "fleet", Name: "fleet", Table: "x_fleet", Custom: true, Source: "CustomObject fleet", Title: "plate", Fields: []*schema.Field{
+		{Identity: "plate", Name: "plate", Column: "x_plate", Type: schema.TypeText, Required: true, Unique: true, Custom: true, Source: "CustomObject fleet"},
+		{Identity: "driver", Name: "driver", Column: "x_driver_id", Type: schema.TypeRelation, Target: "user", Custom: true, Source: "CustomObject fleet"},
+	}})
+}
+
+func retiredFleet(s *schema.Schema) {
+	fleet(s)
+	last := len(s.Objects) - 1
+	s.Retired.Objects = append(s.Retired.Objects, schema.RetiredObject{Form: s.Objects[last]})
+	s.Objects = s.Objects[:last]
 }
 
 // inverses gives customers their opportunities.

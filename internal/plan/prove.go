@@ -39,7 +39,7 @@ func (t *tableMaker) narrows(c *column, p part) bool {
 		return false
 	}
 	if p.kind == kindRequired {
-		return !isRequired(before)
+		return !isRequired(before) || t.wasRetired(c) != nil // records came without a value meanwhile
 	}
 	return slices.ContainsFunc(c.field.Rules(), func(rule schema.Rule) bool {
 		return string(rule.Kind) == p.kind && !impliedBy(before.Rules(), rule)
@@ -73,6 +73,9 @@ func (t *tableMaker) proveCheck(c *column, p part, existing Constraint, there bo
 	change.Summary = fmt.Sprintf("change field %q of %s: %s", c.field.Path(), t.object().Name, t.narrowing(c, p))
 	if !there {
 		change.Prepare = []string{alter(t.object(), "ADD "+addCheck(p, true))}
+		if p.kind == kindRequired && c.initial != "" && t.wasRetired(c) != nil { // who does not know of the field yet gives no value
+			change.Prepare = []string{alter(t.object(), "ALTER COLUMN "+schema.QuoteIdent(c.name)+" SET DEFAULT "+c.initial, "ADD "+addCheck(p, true))}
+		}
 	}
 	if !existing.Validated {
 		change.Prove = []string{alter(t.object(), "VALIDATE CONSTRAINT "+schema.QuoteIdent(p.name))}

@@ -9,12 +9,17 @@ import (
 	"github.com/kontor-crm/kontor/internal/schema"
 )
 
+// appliedField is the form of which the values in the column are: the applied one, or
+// the last one of a field that was retired; nil when there is none.
 func (t *tableMaker) appliedField(c *column) *schema.Field {
 	if t.applied == nil {
 		return nil
 	}
 	f, ok := t.applied.FieldByIdentity(c.field.Identity)
-	if !ok || f.Column != c.name || f.Computed() {
+	if !ok {
+		return t.wasRetired(c)
+	}
+	if f.Column != c.name || f.Computed() {
 		return nil
 	}
 	return f
@@ -37,8 +42,8 @@ func (t *tableMaker) refuses(c *column, live Column) bool {
 	object, name := t.object().Name, c.field.Path()
 	if before.Target != c.field.Target {
 		change := t.refusal(c, ChangeTarget, Dangerous, "points to another object")
-		t.refuse(change, "the relation %q may not go from %q to %q while %s has records: their ids would point to nothing",
-			name, before.Target, c.field.Target, object)
+		t.refuse(change, "the relation %q may not go from %q to %q while %s has records: their ids would point to nothing%s",
+			name, before.Target, c.field.Target, object, t.keptAs(c.field.Declared().Identity))
 	}
 	return len(t.plan.Refused) > refused
 }
@@ -52,19 +57,40 @@ func (t *tableMaker) refusesWhole(c *column) bool {
 		return false
 	}
 	f := c.field.Declared()
-	before, ok := t.applied.FieldByIdentity(f.Identity)
-	if !ok || len(before.Parts())+len(f.Parts()) == 0 || before.Type == f.Type && len(before.Parts()) > 0 == (len(f.Parts()) > 0) {
+	before := t.formerly(f.Identity)
+	if before == nil || len(before.Parts())+len(f.Parts()) == 0 || before.Type == f.Type && len(before.Parts()) > 0 == (len(f.Parts()) > 0) {
 		return false
 	}
 	if first := f.Leaves()[0] == c.field; first && t.live.HasRows {
 		change := t.refusal(c, ChangeType, Dangerous, fmt.Sprintf("type %s to %s", describeType(before), describeType(f)))
 		change.Summary = fmt.Sprintf("change field %q of %s: type %s to %s", f.Name, t.object().Name, describeType(before), describeType(f))
-		t.refuse(change, "the type of %q may not go from %s to %s while %s has records",
-			f.Name, describeType(before), describeType(f), t.object().Name)
+		t.refuse(change, "the type of %q may not go from %s to %s while %s has records%s",
+			f.Name, describeType(before), describeType(f), t.object().Name, t.keptAs(f.Identity))
 	} else if first {
 		t.freeColumns(c, before)
 	}
 	return t.live.HasRows
+}
+
+// formerly is the declared field of that identity in the applied schema, or its last
+// form when it was retired; nil when there is none.
+func (t *tableMaker) formerly(identity string) *schema.Field {
+	if f, ok := t.applied.FieldByIdentity(identity); ok {
+		return f
+	}
+	retired, _ := t.maker.applied.Retired.Field(t.object().Identity, identity)
+	return retired.Form
+}
+
+// keptAs says of a field that was deleted and comes back as another what becomes of its
+// values; empty for others.
+func (t *tableMaker) keptAs(identity string) string {
+	retired, ok := t.maker.applied.Retired.Field(t.object().Identity, identity)
+	if !ok {
+		return ""
+	}
+	return fmt.Sprintf("; it was deleted, and its values are kept as %s: put it back as that, wait until they are purged, or take another name for the new one",
+		describeType(retired.Form))
 }
 
 // freeColumns takes the rules off the columns of a field that has others now: no record fills them any more.
@@ -105,8 +131,8 @@ func (t *tableMaker) refuseType(c *column, before *schema.Field) bool {
 	}
 	change := t.refusal(c, ChangeType, Dangerous, fmt.Sprintf("type %s to %s", describeType(before), describeType(c.field)))
 	change.Rewrites = true
-	t.refuse(change, "the type of %q may not go from %s to %s while %s has records",
-		c.field.Path(), describeType(before), describeType(c.field), t.object().Name)
+	t.refuse(change, "the type of %q may not go from %s to %s while %s has records%s",
+		c.field.Path(), describeType(before), describeType(c.field), t.object().Name, t.keptAs(c.field.Declared().Identity))
 	return true
 }
 

@@ -90,11 +90,8 @@ func (m *maker) planSearchIndex(o *schema.Object, table *Table) {
 
 // searchedOtherwise says whether the records get other tokens than by the applied schema.
 func (m *maker) searchedOtherwise(o *schema.Object) bool {
-	if m.applied == nil {
-		return false
-	}
-	before, ok := m.applied.ObjectByIdentity(o.Identity)
-	return ok && (!before.IsSearched() || search.Digest(before) != search.Digest(o))
+	before := formOf(m.applied, o.Identity)
+	return before != nil && (!before.IsSearched() || search.Digest(before) != search.Digest(o))
 }
 
 // forgetSearch forgets how far the table is filled, so that it is filled from the beginning.

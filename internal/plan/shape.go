@@ -118,7 +118,7 @@ func columnOf(s *schema.Schema, o *schema.Object, f *schema.Field) column {
 		c.notNull = f.System
 	case f.Type == schema.TypeRelation:
 		// A system field points to user and department, which a schema of few modules may lack.
-		if target, ok := s.ObjectByIdentity(f.Target); ok {
+		if target := formOf(s, f.Target); target != nil {
 			definition := "FOREIGN KEY (" + schema.QuoteIdent(f.Column) + ") REFERENCES " + target.QualifiedTable() + " (" + schema.QuoteIdent(schema.FieldID) + ")"
 			foreign := newPart(f.Column, kindForeign, definition, fmt.Sprintf("points to %s", target.Name))
 			c.foreign = &foreign

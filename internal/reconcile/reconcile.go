@@ -99,10 +99,8 @@ func Run(ctx context.Context, c client.Client, pace Pace, obj crmv1.Object, step
 	if o.err != nil {
 		return ctrl.Result{}, o.err
 	}
-	if o.after > 0 {
-		return ctrl.Result{RequeueAfter: o.after}, nil
-	}
-	return ctrl.Result{RequeueAfter: pace.next(obj.GetCommonSpec().Interval)}, nil
+	o.look(pace.next(obj.GetCommonSpec().Interval)) // a step may want a look in a month
+	return ctrl.Result{RequeueAfter: o.after}, nil
 }
 
 // Patch writes the status if it differs from that of before. An object that is

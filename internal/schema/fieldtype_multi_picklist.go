@@ -11,7 +11,7 @@ func (multiPicklistType) Form() Form             { return Form{Type: "array"} }
 func (multiPicklistType) Storage(*Field) Storage { return StorageTexts }
 
 func (multiPicklistType) Rules(f *Field) []Rule {
-	return []Rule{{Kind: RuleEachOneOf, Values: optionKeys(f)}}
+	return []Rule{{Kind: RuleEachOneOf, Values: optionKeys(f), Offered: f.Choices()}}
 }
 
 func (multiPicklistType) Check(f *Field) []Problem {

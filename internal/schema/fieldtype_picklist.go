@@ -16,7 +16,7 @@ type picklistType struct{ textual }
 func (picklistType) Name() TypeName { return TypePicklist }
 
 func (picklistType) Rules(f *Field) []Rule {
-	return []Rule{{Kind: RuleOneOf, Values: optionKeys(f)}}
+	return []Rule{{Kind: RuleOneOf, Values: optionKeys(f), Offered: f.Choices()}}
 }
 
 func (picklistType) Check(f *Field) []Problem { return checkOptions(f) }

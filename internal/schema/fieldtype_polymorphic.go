@@ -44,7 +44,7 @@ func (polymorphicType) Check(f *Field) []Problem {
 
 func (polymorphicType) Parts(f *Field) []*Field {
 	return []*Field{
-		{Name: PartObject, Type: TypeObjectName, Targets: f.Targets, Label: Label{"en": "Object", "zh": "对象"}},
+		{Name: PartObject, Type: TypeObjectName, Targets: f.Targets, RetiredTargets: f.RetiredTargets, Label: Label{"en": "Object", "zh": "对象"}},
 		{Name: PartID, Type: TypeRecordID, Label: Label{"en": "ID", "zh": "标识"}},
 	}
 }
@@ -64,7 +64,7 @@ func (objectNameType) Kind() Kind             { return KindObjectName }
 func (objectNameType) Check(*Field) []Problem { return nil }
 
 func (objectNameType) Rules(f *Field) []Rule {
-	return []Rule{{Kind: RuleOneOf, Values: f.Targets}}
+	return []Rule{{Kind: RuleOneOf, Values: slices.Concat(f.Targets, f.RetiredTargets), Offered: f.Targets}}
 }
 
 func (t objectNameType) Decode(f *Field, value any) (any, error) {

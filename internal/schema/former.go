@@ -83,22 +83,50 @@ func companions(former []FormerName, added string) []FormerName {
 	return beside
 }
 
-// timeless are the objects without the times of their former names and previous
-// columns: when a change comes into play is no part of what a schema says.
+// timeless are the objects without the times of what happened to them: when a rename or
+// another type comes into play, or an option was taken out, is no part of what a schema says.
 func timeless(objects []*Object) []*Object {
 	all := slices.Clone(objects)
-	timed := func(f *Field) bool { return len(f.Former)+len(f.Previous) > 0 }
 	for i, o := range all {
-		if len(o.Former) == 0 && !slices.ContainsFunc(o.Fields, timed) {
+		if len(o.Former) == 0 && !slices.ContainsFunc(o.Fields, hasTimes) {
 			continue
 		}
 		c := *o
 		c.Former, c.Fields = namesAlone(o.Former), slices.Clone(o.Fields)
 		for j, f := range c.Fields {
-			if timed(f) {
-				c.Fields[j] = new(*f)
-				c.Fields[j].Former, c.Fields[j].Previous = namesAlone(f.Former), lasting(f.Previous)
-			}
+			c.Fields[j] = timelessField(f)
+		}
+		all[i] = &c
+	}
+	return all
+}
+
+func hasTimes(f *Field) bool {
+	return len(f.Former)+len(f.Previous) > 0 || slices.ContainsFunc(f.Options, func(option Option) bool { return !option.Since.IsZero() })
+}
+
+func timelessField(f *Field) *Field {
+	if !hasTimes(f) {
+		return f
+	}
+	c := *f
+	c.Former, c.Previous, c.Options = namesAlone(f.Former), lasting(f.Previous), slices.Clone(f.Options)
+	for i := range c.Options {
+		c.Options[i].Since = time.Time{}
+	}
+	return &c
+}
+
+func timelessStages(pipelines []*Pipeline) []*Pipeline {
+	all := slices.Clone(pipelines)
+	for i, p := range all {
+		if !slices.ContainsFunc(p.Stages, func(stage Stage) bool { return !stage.Since.IsZero() }) {
+			continue
+		}
+		c := *p
+		c.Stages = slices.Clone(p.Stages)
+		for j := range c.Stages {
+			c.Stages[j].Since = time.Time{}
 		}
 		all[i] = &c
 	}

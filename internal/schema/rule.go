@@ -39,8 +39,9 @@ type Rule struct {
 	Length int
 	// Number is the bound of RuleMin and RuleMax.
 	Number decimal.Decimal
-	// Values are those of RuleOneOf and RuleEachOneOf.
-	Values []string
+	// Values are those of RuleOneOf and RuleEachOneOf, and Offered those of them that a
+	// person is told who gives another one.
+	Values, Offered []string
 	// Pattern is that of RulePattern; Meaning says it in words.
 	Pattern, Meaning string
 }
@@ -91,13 +92,13 @@ func (r Rule) Check(value any) error {
 		}
 	case RuleOneOf:
 		if text, ok := value.(string); ok && !slices.Contains(r.Values, text) {
-			return fmt.Errorf("%s is not one of the options: %s", quote(text), list(r.Values))
+			return fmt.Errorf("%s is not one of the options: %s", quote(text), list(r.Offered))
 		}
 	case RuleEachOneOf:
 		texts, _ := value.([]string)
 		for _, text := range texts {
 			if !slices.Contains(r.Values, text) {
-				return fmt.Errorf("%s is not one of the options: %s", quote(text), list(r.Values))
+				return fmt.Errorf("%s is not one of the options: %s", quote(text), list(r.Offered))
 			}
 		}
 	case RulePattern:

@@ -10,6 +10,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"slices"
+	"time"
 )
 
 // Format is the version of the stored form. A server reads this one and the one before.
@@ -30,6 +31,8 @@ type Schema struct {
 	Pipelines []*Pipeline       `json:"pipelines,omitempty"`
 	Rules     []*ValidationRule `json:"rules,omitempty"`
 	Indexes   []*Index          `json:"indexes,omitempty"`
+	// Retired is what was deleted and whose data is kept; nothing that serves records looks at it.
+	Retired Retired `json:"retired,omitzero"`
 
 	byName     map[string]*Object
 	byIdentity map[string]*Object
@@ -162,6 +165,9 @@ type Field struct {
 	// Targets are the identities of the objects that a relation points to which
 	// has several; Target is empty then.
 	Targets []string `json:"targets,omitempty"`
+	// RetiredTargets are the identities of retired objects to which values may still
+	// point; nobody is shown these.
+	RetiredTargets []string `json:"retiredTargets,omitempty"`
 	// OnDelete is what becomes of the record when the one that the relation points to is deleted; empty: it is kept.
 	OnDelete OnDelete `json:"onDelete,omitempty"`
 	// Inverse is what the target calls the records that point to it; empty: it has no word for them.
@@ -229,8 +235,10 @@ type Option struct {
 	Label Label  `json:"label,omitempty"`
 	// When are the keys of the field in DependsOn with which the option goes; nil is all.
 	When []string `json:"when,omitempty"`
-	// Retired says why nobody can choose it any more; empty: people can.
+	// Retired says why nobody can choose it any more; empty: people can. Since is when
+	// it was taken out.
 	Retired Retirement `json:"retired,omitempty"`
+	Since   time.Time  `json:"since,omitzero"`
 }
 
 // GoesWith says whether the option can be chosen beside that value of the field
@@ -283,8 +291,10 @@ type Stage struct {
 	AllowedMoves []string `json:"allowedMoves,omitempty"`
 	// RottingDays is the number of days without a move after which a record rots; 0 is never.
 	RottingDays int `json:"rottingDays,omitempty"`
-	// Retired says why no record can enter it any more; empty: records can.
+	// Retired says why no record can enter it any more; empty: records can. Since is when
+	// it was taken out.
 	Retired Retirement `json:"retired,omitempty"`
+	Since   time.Time  `json:"since,omitzero"`
 }
 
 // Stage is the stage of that key, or false.
@@ -394,7 +404,7 @@ func Build(s *Schema) (*Schema, error) {
 			}
 		}
 	}
-	return s, nil
+	return s, s.Retired.build()
 }
 
 // Load reads a stored schema. It refuses a format that this program does not know.
@@ -412,12 +422,12 @@ func Load(document []byte) (*Schema, error) {
 // Document is the stored form, which Load reads.
 func (s *Schema) Document() ([]byte, error) { return json.Marshal(s) }
 
-// Digest is a hash of everything but the revision and the times of former names and
-// previous columns:
-// two schemas of the same digest say the same. It is 64 hexadecimal digits.
+// Digest is a hash of everything but the revision and the times at which something was
+// renamed, changed its type or was retired: two schemas of the same digest say the same.
+// It is 64 hexadecimal digits.
 func (s *Schema) Digest() string {
 	c := *s
-	c.Revision, c.Objects = 0, timeless(s.Objects)
+	c.Revision, c.Objects, c.Pipelines, c.Retired = 0, timeless(s.Objects), timelessStages(s.Pipelines), s.Retired.timeless()
 	document, err := json.Marshal(&c)
 	if err != nil { // the model holds nothing that JSON cannot say
 		return ""
