@@ -569,7 +569,7 @@ func (b objectCalls) exports() {
 		"200": {
 			Description: "The file, streamed. When something goes wrong midway the connection breaks off. In CSV a text that a spreadsheet " +
 				"would compute has an apostrophe before it, which an import takes away.",
-			Content:     map[string]apiMedia{"text/csv": {Schema: text()}, workbook: {Schema: &apiSchema{Type: "string", Format: "binary"}}},
+			Content: map[string]apiMedia{"text/csv": {Schema: text()}, workbook: {Schema: &apiSchema{Type: "string", Format: "binary"}}},
 		},
 		"400": responseRef("malformed"),
 	})
