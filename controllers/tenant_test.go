@@ -393,6 +393,27 @@ var _ = Describe("The configuration of a tenant", func() {
 		becomesReady(ctx, acme)
 	})
 
+	It("is kept beside the schema for the people of the tenant to read", func(ctx SpecContext) {
+		kept := func(name string) string {
+			return query(ctx, databaseOf("test", acme), `SELECT (SELECT concat_ws(' ', kind, object, generation, ready, reason, message) FROM kontor.resource WHERE name = $1)`, name)
+		}
+		good := gen.CustomField(namespace, "customer", "good", gen.FieldLength(20))
+		nowhere := gen.CustomField(namespace, "custommer", "nowhere")
+		create(ctx, good, nowhere)
+		becomesReady(ctx, good)
+		Eventually(ctx, kept).WithArguments("nowhere").Should(HavePrefix("CustomField custommer 1 f ObjectNotFound spec.object: "))
+		Eventually(ctx, kept).WithArguments("good").Should(HavePrefix("CustomField customer 1 t Applied "))
+		yaml := query(ctx, databaseOf("test", acme), `SELECT yaml FROM kontor.resource WHERE name = 'good'`)
+		Expect(yaml).To(And(HavePrefix("apiVersion: crm.kontor.dev/v1alpha1\nkind: CustomField\nmetadata:\n  name: good\nspec:\n"), ContainSubstring("length: 20"), Not(ContainSubstring("status"))))
+
+		good.Spec.Type, good.Spec.Length = crmv1.FieldInteger, 0
+		Expect(kube.Update(ctx, good)).To(Succeed())
+		becomesReady(ctx, good)
+		Eventually(ctx, kept).WithArguments("good").Should(HavePrefix("CustomField customer 2 t Applied "))
+		remove(ctx, nowhere)
+		Eventually(ctx, kept).WithArguments("nowhere").Should(BeEmpty())
+	})
+
 	It("keeps two fields from one name, and the older has it", func(ctx SpecContext) {
 		first := gen.CustomField(namespace, "customer", "b-first", gen.FieldName("tier"))
 		create(ctx, first)

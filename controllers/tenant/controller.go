@@ -50,6 +50,8 @@ type Controller struct {
 
 	// counts are the optionCounts of the tenants.
 	counts sync.Map
+	// told is what each tenant's database keeps of its configuration, see tellConfiguration.
+	told sync.Map
 }
 
 // Settings are what the platform team says about the whole installation.

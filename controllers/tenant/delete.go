@@ -31,6 +31,7 @@ func (r *run) delete(ctx context.Context) (ctrl.Result, error) {
 	}
 	r.forgetDrift()
 	r.counts.Delete(r.id.Key())
+	r.told.Delete(r.id.Key())
 	r.Verdicts.Clear(r.tenant.Namespace) // the reporters are woken when the Tenant is gone
 	before := r.tenant.DeepCopy()
 	controllerutil.RemoveFinalizer(r.tenant, crmv1.TenantFinalizer)

@@ -82,6 +82,7 @@ const (
 // the admin's, to the tenant's database.
 type Schemas interface {
 	History
+	Configuration
 	// Observe reads, in one query each, the newest applied schema (nil before the first)
 	// and the live one from the catalogue.
 	Observe(ctx context.Context, database secret.Connection) (applied *schema.Schema, live *plan.Live, err error)

@@ -53,8 +53,12 @@ func (r *run) schema(ctx context.Context) (reconcile.Result, error) {
 	}
 	err = r.carryOut(ctx, decided, database)
 	r.tenant.Status.Schema.Retired, r.tenant.Status.Schema.RetiredTotal = decided.retired(r.applied)
-	r.Verdicts.Set(r.tenant.Namespace, decided.verdicts(err == nil && len(decided.stuck) == 0 && !decided.rollingOut))
+	verdicts := decided.verdicts(err == nil && len(decided.stuck) == 0 && !decided.rollingOut)
+	r.Verdicts.Set(r.tenant.Namespace, verdicts)
 	if err != nil {
+		return reconcile.Result{}, err
+	}
+	if err := r.tellConfiguration(ctx, decided, verdicts, database); err != nil {
 		return reconcile.Result{}, err
 	}
 	if decided.rollingOut {

@@ -129,6 +129,8 @@ func (w *badWorld) calls() []good {
 		}},
 		{route: "GET /api/v1/schema", path: "/api/v1/schema", status: 200},
 		{route: "GET /api/v1/openapi.json", path: "/api/v1/openapi.json", status: 200},
+		{route: "GET /api/v1/configuration", path: "/api/v1/configuration", status: 200, wrong: map[string][]any{"colour": {"red"}}},
+		{route: "GET /api/v1/configuration/{object}", path: "/api/v1/configuration/customer", status: 200, wrong: map[string][]any{"colour": {"red"}}},
 		{route: "GET /api/v1/search", path: "/api/v1/search?q=There", status: 200, wrong: map[string][]any{
 			"q": {"", " ", "\x00", strings.Repeat("x", 5000), "-", strings.Repeat("a ", 300)}, "limit": {"0", "101", "x", "1e9"}, "objects": {"nothing", injected, "customer,,product"}, "colour": {"red"},
 		}},

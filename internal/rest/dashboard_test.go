@@ -16,13 +16,18 @@ func TestADashboardHasItsFigures(t *testing.T) {
 	me := fmt.Sprint(at(u.get("/api/v1/me").object(), "/user/id"))
 	acme, bolt := u.create("customer", map[string]any{"name": "Acme"}), u.create("customer", map[string]any{"name": "Bolt"})
 	for i, deal := range []map[string]any{
-		{"stage": "prospecting", "amount": 100, "customer": acme}, {"stage": "proposal", "amount": 200, "customer": bolt}, {"stage": "proposal", "amount": 300, "customer": acme},
-		{"stage": "won", "amount": 50, "close_date": "2026-01-31", "customer": bolt}, {"stage": "won", "amount": 60, "close_date": "2026-02-01", "customer": bolt},
+		{"stage": "prospecting", "amount": 100, "customer": acme},
+		{"stage": "proposal", "amount": 200, "customer": bolt},
+		{"stage": "proposal", "amount": 300, "customer": acme},
+		{"stage": "won", "amount": 50, "close_date": "2026-01-31", "customer": bolt},
+		{"stage": "won", "amount": 60, "close_date": "2026-02-01", "customer": bolt},
 	} {
 		deal["name"], deal["owner"] = fmt.Sprint("Deal ", i), me
 		u.create("opportunity", deal)
 	}
-	sum := func(field string) map[string]any { return map[string]any{"function": "sum", "field": field, "name": field} }
+	sum := func(field string) map[string]any {
+		return map[string]any{"function": "sum", "field": field, "name": field}
+	}
 	figures := func(body map[string]any) []map[string]any {
 		t.Helper()
 		return u.send("POST", "/api/v1/records/opportunity/aggregate", body).items()

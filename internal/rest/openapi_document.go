@@ -136,6 +136,7 @@ func describeAPI(s *schema.Schema) *apiDocument {
 	describeMe(d)
 	describeTimelines(d)
 	describeViews(d)
+	describeConfiguration(d)
 	describeSearch(d)
 	describeJobs(d)
 	describeFiles(d)

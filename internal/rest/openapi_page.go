@@ -190,3 +190,33 @@ func (b objectCalls) preview(mapping *apiSchema) {
 	}}
 	b.document.Paths[b.path()+"/import/preview"] = apiPath{"post": preview}
 }
+
+// describeConfiguration adds the calls about where the schema comes from.
+func describeConfiguration(d *apiDocument) {
+	source := &apiSchema{
+		OneOf:       []*apiSchema{closed(map[string]*apiSchema{"kind": text(), "name": text()}, "kind", "name"), {Type: "null"}},
+		Description: "The resource that declares it; null is the standard model, or what every record has.",
+	}
+	declared := listOf(closed(map[string]*apiSchema{"name": text(), "source": source}, "name", "source"))
+	d.Components.Schemas["resource"] = closed(map[string]*apiSchema{
+		"kind": text(), "name": text(), "object": text(), "generation": whole(), "updatedAt": moment(),
+		"ready": {Type: "boolean", Description: "This form of it is in force."}, "reason": text(), "message": text(), "yaml": text(),
+	}, "kind", "name", "generation", "ready", "reason", "message", "updatedAt")
+	answers := func(content *apiSchema, more map[string]*apiResponse) map[string]*apiResponse {
+		more["200"] = &apiResponse{Description: "The configuration, as the operator saw it last.", Content: jsonOf(content)}
+		more["400"], more["401"] = responseRef("malformed"), responseRef("unauthenticated")
+		return more
+	}
+	d.Paths["/api/v1/configuration"] = apiPath{"get": {
+		ID: "readConfiguration", Summary: "The resources that declare the schema, and whether they are in force; without their YAML",
+		Responses: answers(closed(map[string]*apiSchema{"namespace": text(), "resources": listOf(schemaRef("resource"))}, "namespace", "resources"), map[string]*apiResponse{}),
+	}}
+	d.Paths["/api/v1/configuration/{object}"] = apiPath{"get": {
+		ID: "readObjectConfiguration", Summary: "What declares an object and each of its parts",
+		Parameters: []apiParameter{{Name: "object", In: "path", Required: true, Schema: text()}},
+		Responses: answers(closed(map[string]*apiSchema{
+			"namespace": text(), "object": text(), "source": source, "fields": declared, "pipelines": declared, "rules": declared, "indexes": declared,
+			"resources": listOf(schemaRef("resource")),
+		}, "namespace", "object", "source", "fields", "pipelines", "rules", "indexes", "resources"), map[string]*apiResponse{"404": responseRef("notFound")}),
+	}}
+}

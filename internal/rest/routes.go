@@ -13,6 +13,8 @@ func routes(o Options) *http.ServeMux {
 	mux.Handle("PATCH /api/v1/me", d.reading(patchMe))
 	mux.Handle("GET /api/v1/schema", d.reading(readSchema(newDescriptions())))
 	mux.Handle("GET /api/v1/openapi.json", d.reading(readOpenAPI(newDescriptions())))
+	mux.Handle("GET /api/v1/configuration", d.reading(readConfiguration))
+	mux.Handle("GET /api/v1/configuration/{object}", d.reading(readObjectConfiguration))
 	mux.Handle("GET /api/v1/search", d.reading(searchRecords))
 
 	mux.Handle("GET /api/v1/records/{object}", d.reading(listRecords))
