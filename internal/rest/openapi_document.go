@@ -190,7 +190,10 @@ func describeSessions(d *apiDocument) {
 	anything := &apiSchema{Type: "object"}
 	d.Paths["/api/v1/schema"] = apiPath{"get": {
 		ID: "readSchema", Summary: "The objects, fields and pipelines, with labels in the language of Accept-Language",
-		Responses: map[string]*apiResponse{"200": {Description: "The schema.", Content: jsonOf(anything)}, "401": responseRef("unauthenticated")},
+		Responses: map[string]*apiResponse{"200": {
+			Description: "The schema. Every answer of the API says its revision in the header Kontor-Revision; If-None-Match asks whether it has changed.", Content: jsonOf(anything),
+			Headers: map[string]apiHeader{"ETag": {Description: "For If-None-Match.", Schema: text()}, "Kontor-Revision": {Description: "The revision.", Schema: whole()}},
+		}, "304": {Description: "It has not changed."}, "401": responseRef("unauthenticated")},
 	}}
 	d.Paths["/api/v1/openapi.json"] = apiPath{"get": {
 		ID: "readOpenAPI", Summary: "This description",
