@@ -207,6 +207,15 @@ type FieldSpec struct {
 	// (counts up by itself), formula (computed by an expression) or rollup
 	// (computed from the records that point to one).
 	//
+	// The type may become another while there are records: a text a number, a
+	// date or a boolean, a number a text, a datetime a date, a picklist a
+	// multi_picklist, each also back. Values are never rounded, cut or guessed:
+	// a plan counts those that do not convert and waits until they are mended.
+	// Both forms are kept for a while, so that going back finds each value that
+	// nobody has changed since just as it was. What has no way is refused with
+	// the reason: relations, files, json, what the database numbers or
+	// computes, and values with parts.
+	//
 	// A file is uploaded first and then named by its id. An image is a file that
 	// is a PNG, JPEG, WebP or GIF of at most 10 MiB.
 	//
@@ -429,11 +438,56 @@ type FieldSpec struct {
 	// +optional
 	Rollup *RollupSpec `json:"rollup,omitempty"`
 
+	// conversion says how the values that are there become those of another type,
+	// where that is not plain. It matters only while the type changes.
+	// +optional
+	Conversion *ConversionSpec `json:"conversion,omitempty"`
+
 	// sensitivity says how careful one must be with the values: public,
 	// internal, personal (tells something about a natural person) or sensitive.
 	// +optional
 	// +kubebuilder:default=internal
 	Sensitivity Sensitivity `json:"sensitivity,omitempty"`
+}
+
+// ConversionSpec says how values become those of another type, and back. Without it
+// texts are read and written as the API does: "12.50", "true", "2026-01-31",
+// "2026-01-31T08:00:00Z"; white space around a text does not count.
+//
+//	spec:
+//	  type: date
+//	  conversion: {dateFormat: DD.MM.YYYY}
+type ConversionSpec struct {
+	// dateFormat is how texts say a date: YYYY, MM and DD once each, with points,
+	// dashes, slashes or spaces between them. Without it, YYYY-MM-DD.
+	// +optional
+	// +kubebuilder:validation:MinLength=8
+	// +kubebuilder:validation:MaxLength=20
+	DateFormat string `json:"dateFormat,omitempty"`
+
+	// trueWords are words of a text, or keys of options, that mean true beside
+	// true, yes and 1; upper and lower case do not matter. A boolean that
+	// becomes a text is written by the first.
+	// +optional
+	// +listType=atomic
+	// +kubebuilder:validation:MaxItems=10
+	// +kubebuilder:validation:items:MinLength=1
+	// +kubebuilder:validation:items:MaxLength=48
+	TrueWords []string `json:"trueWords,omitempty"`
+
+	// falseWords are those that mean false beside false, no and 0.
+	// +optional
+	// +listType=atomic
+	// +kubebuilder:validation:MaxItems=10
+	// +kubebuilder:validation:items:MinLength=1
+	// +kubebuilder:validation:items:MaxLength=48
+	FalseWords []string `json:"falseWords,omitempty"`
+
+	// byLabel finds the option of a picklist by its label in any language, too,
+	// and writes it by its label where it becomes a text. Without it only keys
+	// count, and a text that holds them stays as it is.
+	// +optional
+	ByLabel bool `json:"byLabel,omitempty"`
 }
 
 // FormulaSpec says how a field is computed by an expression. The value is never

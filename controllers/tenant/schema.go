@@ -200,7 +200,7 @@ func decide(tenant *crmv1.Tenant, all *resources, applied *schema.Schema, live *
 	for {
 		d.compiled = compile.Compile(compile.Input{
 			Tenant: tenant, Objects: all.objects, Fields: all.fields, Pipelines: all.pipelines, Rules: all.rules, Indexes: all.indexes,
-			Applied: applied, Held: held, Purge: all.purge, Now: all.at,
+			Applied: applied, Held: held, Purge: all.purge, Now: all.at, Leased: live.Leased,
 		})
 		if d.wantedDigest == "" {
 			d.wantedDigest = d.compiled.Schema.Digest()

@@ -67,6 +67,8 @@ type Input struct {
 	// Now is the moment of the compilation. What was renamed since the applied schema
 	// is found by its former name from then on, for the time that the Tenant gives.
 	Now time.Time
+	// Leased is the oldest revision that a server works with; 0 when none does.
+	Leased int64
 	// Held are resources whose new form may not come into play, with the reason
 	// (the planner refused it, the resource is suspended): the applied form
 	// stays; without one the resource is left out. Those that were deleted stay too.

@@ -45,7 +45,7 @@ func (c *compiler) readFields(applied appliedIndex) []*unit[placedField] {
 	return sorted(units)
 }
 
-// checkAgainstApplied takes the recorded column over and refuses what a field that is
+// checkAgainstApplied takes the recorded columns over and refuses what a field that is
 // applied or retired cannot become.
 func (c *compiler) checkAgainstApplied(u *unit[placedField], applied appliedIndex) []Problem {
 	if u.applied != nil && u.wanted.object != u.applied.object {
@@ -58,7 +58,7 @@ func (c *compiler) checkAgainstApplied(u *unit[placedField], applied appliedInde
 	if before == nil {
 		return nil
 	}
-	u.wanted.field.Column = before.Column
+	c.takeOver(u.wanted.object, u.wanted.field, before)
 	if problem := stagedProblem("spec", u.wanted.object, u.wanted.field, applied); problem != nil {
 		return []Problem{*problem}
 	}
@@ -155,6 +155,11 @@ func fieldOf(identity string, spec *crmv1.FieldSpec, source string) *schema.Fiel
 			Key: option.Key, Label: schema.Label(option.Label), When: slices.Clone(option.When), Retired: declared(option.Retired),
 		})
 	}
+	if how := spec.Conversion; how != nil {
+		f.Conversion = &schema.Conversion{
+			DateFormat: how.DateFormat, True: slices.Clone(how.TrueWords), False: slices.Clone(how.FalseWords), ByLabel: how.ByLabel,
+		}
+	}
 	if from := spec.OptionsFrom; from != nil {
 		f.OptionsFrom = &schema.FieldRef{Object: from.Object, Field: from.Field}
 	}
@@ -214,7 +219,13 @@ func checkField(at string, spec *crmv1.FieldSpec) []Problem {
 			problems = append(problems, Problem{Path: "inverse", Message: problem})
 		}
 	}
-	problems = append(problems, schema.CheckField(fieldOf("field", spec, sourceStandard))...)
+	f := fieldOf("field", spec, sourceStandard)
+	problems = append(problems, schema.CheckField(f)...)
+	if f.Conversion != nil {
+		for _, problem := range f.Conversion.Check() {
+			problems = append(problems, Problem{Path: "conversion." + problem.Path, Message: problem.Message})
+		}
+	}
 	for i := range problems {
 		problems[i].Path = at + "." + problems[i].Path
 	}

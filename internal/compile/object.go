@@ -178,7 +178,7 @@ func (c *compiler) recordInline(wanted *schema.Object, applied appliedIndex) []P
 		if before == nil {
 			continue
 		}
-		f.Column = before.Column
+		c.takeOver(wanted.Identity, f, before)
 		if problem := computedProblem(at, f, before); problem != nil {
 			problems = append(problems, *problem)
 		}

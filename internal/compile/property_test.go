@@ -187,7 +187,7 @@ func checkNothingLost(t *testing.T, at string, before, after *schema.Schema) {
 				retired, _ := after.Retired.Field(o.Identity, f.Identity)
 				g, ok = retired.Form, retired.Form != nil
 			}
-			if !ok || g.Column != f.Column {
+			if !ok || schema.OwnColumn(g.Column) != schema.OwnColumn(f.Column) || g.FormOf(f.Column) == nil {
 				t.Fatalf("%s: the field %s.%s became %+v", at, o.Identity, f.Identity, g)
 			}
 			if hasOptions(f) && hasOptions(g) && len(withRemoved(g.Options, f.Options, time.Time{})) > len(g.Options) {

@@ -28,6 +28,9 @@ func Assume(s *schema.Schema) *Live {
 	for _, retired := range s.Retired.Objects {
 		live.add(retired.Form, tableOf(s, retired.Form, shapeOf(s, retired.Form).columns))
 	}
+	for _, p := range pairsOf(s) {
+		live.Tables[p.object.Table].Triggers[p.trigger.name] = Trigger{Enabled: true, Function: p.name, Digest: digestOf(p.body)}
+	}
 	keeping := keepingOf(s)
 	for _, f := range keeping.fields {
 		column := live.Tables[f.object.Table].Columns[f.field.Column]

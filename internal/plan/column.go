@@ -25,6 +25,8 @@ type tableMaker struct {
 	unchecked []uncheckedPart
 	// treated are the checks whose failing values this plan alters.
 	treated []treated
+	// proven are the constraints that another change of this plan makes and proves.
+	proven map[string]bool
 }
 
 type uncheckedPart struct {
@@ -52,9 +54,18 @@ func (t *tableMaker) planColumn(c *column) {
 		t.addAhead(c, f)
 		return
 	}
+	if before := t.turnsFrom(c); before != nil {
+		t.planTurn(c, before)
+		return
+	}
 	live, ok := t.live.Columns[c.name]
 	if !ok {
 		t.addColumn(c)
+		return
+	}
+	if c.previous != nil {
+		t.changeColumn(c, live)
+		t.planIndexes(c)
 		return
 	}
 	if c.field.Kept() && live.Type != string(c.storage) {
@@ -171,12 +182,15 @@ func (t *tableMaker) changeColumn(c *column, live Column) {
 		delete(t.live.Constraints, name)
 	}
 	for _, p := range c.constraints() {
+		if t.proven[p.name] {
+			continue
+		}
 		existing, ok := t.live.Constraints[p.name]
 		if t.narrows(c, p) {
 			t.proveCheck(c, p, existing, ok, replaced[p.name])
 			continue
 		}
-		differs := ok && !sameDefinition(existing.Definition, definitionOf(p))
+		differs := ok && p.kind != kindConverts && !sameDefinition(existing.Definition, definitionOf(p)) // PostgreSQL prints much more of that than was written
 		if ok && existing.Validated && !differs {
 			continue
 		}
@@ -234,6 +248,10 @@ func (t *tableMaker) finish(c *column, a *alteration, like Change) {
 	change := t.change(c, kindOf(c, a, t.appliedField(c)))
 	change.Drift, change.Leftover, change.Lock = like.Drift, like.Leftover, lockAccessExclusive
 	change.Summary = fmt.Sprintf("change field %q of %s: %s", c.field.Path(), t.object().Name, strings.Join(a.words, ", "))
+	if c.previous != nil {
+		change.Kind = ChangeType
+		change.Summary = fmt.Sprintf("keep the earlier values of field %q of %s beside the new ones", c.field.Path(), t.object().Name)
+	}
 	change.Statements = slices.Concat(a.before, []string{alter(t.object(), a.actions...)}, a.after)
 	t.add(phaseFields, change)
 }
@@ -267,7 +285,7 @@ func (a *alteration) say(words string) { a.words = append(a.words, words) }
 // now has it.
 func (t *tableMaker) retype(c *column, live Column, into *alteration) bool {
 	table := t.object()
-	if !widerNumeric(live.Type, string(c.storage)) && t.live.HasRows {
+	if !schema.Storage(live.Type).Widens(c.storage) && t.live.HasRows {
 		// The refusal of what the user asked for is behind us: this is somebody else's doing.
 		change := t.change(c, ChangeType)
 		change.Summary = fmt.Sprintf("change field %q of %s: type %s to %s", c.field.Path(), table.Name, live.Type, c.storage)
@@ -277,7 +295,7 @@ func (t *tableMaker) retype(c *column, live Column, into *alteration) bool {
 	}
 	t.markRebuild(table)
 	into.say(fmt.Sprintf("type %s to %s", live.Type, c.storage))
-	if widerNumeric(live.Type, string(c.storage)) {
+	if schema.Storage(live.Type).Widens(c.storage) {
 		into.do("ALTER COLUMN " + schema.QuoteIdent(c.name) + " TYPE " + string(c.storage))
 		return true
 	}
@@ -311,14 +329,6 @@ func (t *tableMaker) clear(c *column, live Column, into *alteration) {
 			delete(t.live.Indexes, name)
 		}
 	}
-}
-
-// widerNumeric says whether a type is a number with more digits before the point
-// and as many behind it: PostgreSQL changes to it without touching the rows.
-func widerNumeric(from, to string) bool {
-	fromPrecision, fromScale, ok := numericDigits(from)
-	toPrecision, toScale, also := numericDigits(to)
-	return ok && also && fromScale == toScale && toPrecision > fromPrecision
 }
 
 // counted is the column whose greatest number the sequence goes on behind. Of a text
@@ -366,7 +376,7 @@ func (t *tableMaker) planDefault(c *column, live Column, normal, healing *altera
 
 var (
 	constraintKinds = []string{
-		kindRequired, kindTogether, kindForeign, string(schema.RuleMaxLength), string(schema.RuleMin), string(schema.RuleMax), string(schema.RuleScale),
+		kindRequired, kindConverts, kindTogether, kindForeign, string(schema.RuleMaxLength), string(schema.RuleMin), string(schema.RuleMax), string(schema.RuleScale),
 		string(schema.RuleOneOf), string(schema.RuleEachOneOf), string(schema.RulePattern),
 	}
 	indexKinds = []string{kindIndex, kindUnique}

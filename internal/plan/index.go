@@ -17,11 +17,16 @@ func (t *tableMaker) planIndexes(c *column) {
 		if p.kind == kindUnique {
 			change.Summary = fmt.Sprintf("make field %q of %s unique", c.field.Path(), t.object().Name)
 		}
-		if t.mayRepeat(p, []string{c.name}) {
+		switch before := t.turnsFrom(c); {
+		case before != nil && p.kind == kindUnique:
+			t.proveUnique(change, p, []string{t.turned(c, before)})
+		case before != nil:
+			t.indexAhead(change, p)
+		case t.mayRepeat(p, []string{c.name}):
 			t.proveUnique(change, p, []string{uniqueKey(c.field)})
-			continue
+		default:
+			t.addIndex(change, p, []string{c.name}, []string{uniqueKey(c.field)})
 		}
-		t.addIndex(change, p, []string{c.name}, []string{uniqueKey(c.field)})
 	}
 }
 
@@ -40,11 +45,11 @@ func (t *tableMaker) planDeclaredIndexes() {
 	for _, x := range t.shape.indexes {
 		change := Change{Resource: x.declared.Source, Object: t.object().Identity, Kind: AddIndex}
 		change.Summary = fmt.Sprintf("add index %q to %s", x.declared.Identity, t.object().Name)
-		columns, keys := keysOf(t.object(), x.declared)
+		columns, keys := t.keysOf(x.declared)
 		if x.declared.Unique {
 			change.Summary = fmt.Sprintf("make the fields of index %q of %s unique together", x.declared.Identity, t.object().Name)
 			switch {
-			case t.mayRepeat(x.part, columns):
+			case t.coversTurned(x), t.mayRepeat(x.part, columns):
 				t.proveUnique(change, x.part, keys)
 				continue
 			case t.startsFilled(x):
@@ -53,6 +58,10 @@ func (t *tableMaker) planDeclaredIndexes() {
 					x.declared.Identity)
 				continue
 			}
+		}
+		if t.coversTurned(x) {
+			t.indexAhead(change, x.part)
+			continue
 		}
 		t.addIndex(change, x.part, columns, keys)
 	}
@@ -82,12 +91,20 @@ func (t *tableMaker) startsFilled(x index) bool {
 	return filled && !empty
 }
 
-// keysOf are the columns of a declared index, and their SQL.
-func keysOf(o *schema.Object, x *schema.Index) (columns, keys []string) {
+// keysOf are the columns of a declared index, and the SQL of their values.
+func (t *tableMaker) keysOf(x *schema.Index) (columns, keys []string) {
 	for _, indexed := range x.Fields {
-		if f, ok := o.FieldByIdentity(indexed.Field); ok {
-			columns, keys = append(columns, f.Column), append(keys, schema.QuoteIdent(f.Column))
+		f, ok := t.object().FieldByIdentity(indexed.Field)
+		if !ok {
+			continue
 		}
+		key := schema.QuoteIdent(f.Column)
+		for i := range t.shape.columns {
+			if c := &t.shape.columns[i]; c.field == f && t.turnsFrom(c) != nil {
+				key = t.turned(c, t.turnsFrom(c))
+			}
+		}
+		columns, keys = append(columns, f.Column), append(keys, key)
 	}
 	return columns, keys
 }

@@ -547,6 +547,7 @@ func (t *tableMaker) forget() {
 		return
 	}
 	t.forgetLeftovers()
+	t.forgetTurned()
 	for _, f := range t.applied.Fields {
 		_, there := t.live.Columns[f.Column]
 		if !f.Kept() || !there || slices.ContainsFunc(t.shape.columns, func(c column) bool { return c.name == f.Column }) {

@@ -30,7 +30,7 @@ func Make(applied, wanted *schema.Schema, live *Live, policy Policy) *Plan {
 	if !p.sameSchema {
 		p.Revision++
 	}
-	m := &maker{plan: p, applied: applied, wanted: wanted, live: live, policy: policy, had: knownParts(applied), keeping: keepingOf(wanted), before: keepingOf(applied)}
+	m := &maker{plan: p, applied: applied, wanted: wanted, live: live, policy: policy, had: knownParts(applied), keeping: keepingOf(wanted), before: keepingOf(applied), pairs: pairsOf(wanted), preparing: map[*schema.Field]bool{}}
 	m.planDifferences()
 	m.planAhead()
 	for _, o := range wanted.Objects {
@@ -38,6 +38,7 @@ func Make(applied, wanted *schema.Schema, live *Live, policy Policy) *Plan {
 		m.planSearch(o)
 	}
 	m.planRetired()
+	m.planPairs()
 	m.planKeeping()
 	m.planViews()
 	m.planUnknown()
@@ -80,6 +81,10 @@ type maker struct {
 	had, wants map[string]bool
 	// keeping is that of the wanted schema, before that of the applied one.
 	keeping, before *keeping
+	// pairs are those of the wanted schema; preparing are the fields whose pairing
+	// comes before the plan's transaction.
+	pairs     []*pairing
+	preparing map[*schema.Field]bool
 	// ahead are the kept fields that are right for all records before the schema says them.
 	ahead  map[*keptField]bool
 	phases [phases][]Change
@@ -115,6 +120,9 @@ func knownParts(applied *schema.Schema) map[string]bool {
 				had[key("sequence", sequenceName(o.Table, leaf.Column))] = leaf.Type == schema.TypeAutoNumber
 			}
 		}
+	}
+	for _, p := range pairsOf(applied) {
+		had[key("part", p.object.Table, p.trigger.name)] = true
 	}
 	for _, k := range keepingOf(applied).keepers {
 		for _, trigger := range k.triggers {
@@ -197,7 +205,9 @@ func (m *maker) planObject(o *schema.Object) {
 		m.createTable(sh)
 		return
 	}
-	t := &tableMaker{maker: m, shape: sh, live: copyTable(table), applied: formOf(m.applied, o.Identity), retired: retiredColumns(m.wanted, o)}
+	t := &tableMaker{
+		maker: m, shape: sh, live: copyTable(table), applied: formOf(m.applied, o.Identity), retired: retiredColumns(m.wanted, o), proven: map[string]bool{},
+	}
 	for i := range sh.columns {
 		if c := &sh.columns[i]; !t.refusesWhole(c) {
 			t.planColumn(c)

@@ -17,6 +17,7 @@ const hashDigits = 8
 // The kinds of constraints and indexes in names, beside those of rules.
 const (
 	kindRequired = "required"
+	kindConverts = "converts"
 	kindTogether = "together"
 	kindForeign  = "fk"
 	kindIndex    = "ix"

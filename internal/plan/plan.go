@@ -180,6 +180,8 @@ type Live struct {
 	Begun []Begun
 	// Backfills are the names of those that have begun and are not over.
 	Backfills []string
+	// Leased is the oldest revision that a server works with; 0 when none does.
+	Leased int64
 	// Unfinished says that the last plan has not come to the end of its concurrent
 	// steps: what is missing of them is no drift.
 	Unfinished bool

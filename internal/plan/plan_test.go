@@ -90,6 +90,15 @@ func with(identity string, kind schema.TypeName, edits ...func(*schema.Field)) f
 	}
 }
 
+// before gives a field a column of its own beside the one that held it as another type.
+func before(kind schema.TypeName) func(*schema.Field) {
+	return func(f *schema.Field) {
+		form := &schema.Field{Identity: f.Identity, Name: f.Name, Column: f.Column, Type: kind}
+		f.Column += "$2"
+		f.Previous = []schema.Previous{{Form: form, With: f.Column}}
+	}
+}
+
 func edit(object, field string, change func(*schema.Field)) func(*schema.Schema) {
 	return func(s *schema.Schema) { change(fieldOf(s, object, field)) }
 }
@@ -195,6 +204,30 @@ func TestPlans(t *testing.T) {
 					fieldOf(s, "opportunity", "stage").Options = []schema.Option{{Key: "open"}, {Key: "new"}}
 				},
 			},
+		},
+		{
+			name: "a type becomes another in a column of its own", rows: []string{"customer"},
+			applied: form{
+				with("code", schema.TypeText, func(f *schema.Field) { f.Length, f.Required, f.Indexed, f.Default = 20, true, true, new("0") }),
+				with("seen", schema.TypeDateTime),
+			},
+			wanted: form{
+				with("code", schema.TypeInteger, before(schema.TypeText), func(f *schema.Field) { f.Required, f.Unique, f.Default = true, true, new("0") }),
+				with("seen", schema.TypeDate, before(schema.TypeDateTime), func(f *schema.Field) { f.Previous[0].Cleared = true }),
+			},
+		},
+		{
+			name: "a type goes back to the column that it had", rows: []string{"customer"},
+			applied: form{with("code", schema.TypeInteger, before(schema.TypeText), func(f *schema.Field) { f.Default = new("0") })},
+			wanted: form{with("code", schema.TypeText, func(f *schema.Field) {
+				f.Length = 9
+				f.Previous = []schema.Previous{{Form: &schema.Field{Identity: "code", Name: "code", Column: "x_code$2", Type: schema.TypeInteger}, With: "x_code"}}
+			})},
+		},
+		{
+			name: "the time of an earlier column is over", rows: []string{"customer"},
+			applied: form{with("code", schema.TypeInteger, before(schema.TypeText))},
+			wanted:  form{with("code", schema.TypeInteger, func(f *schema.Field) { f.Column = "x_code$2" })},
 		},
 		{
 			name:    "an empty table bears everything",

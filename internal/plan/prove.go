@@ -35,7 +35,13 @@ const MaxFailingIDs = 10
 // schema lets pass.
 func (t *tableMaker) narrows(c *column, p part) bool {
 	before := t.appliedField(c)
-	if before == nil || c.field.System || !t.live.HasRows || t.had[key("part", t.object().Table, p.name)] {
+	if c.field.System || !t.live.HasRows || t.had[key("part", t.object().Table, p.name)] {
+		return false
+	}
+	if t.turnsFrom(c) != nil { // its rules were others, or none
+		return true
+	}
+	if before == nil {
 		return false
 	}
 	if p.kind == kindRequired {

@@ -64,8 +64,8 @@ func (t *tableMaker) refusesWhole(c *column) bool {
 	if first := f.Leaves()[0] == c.field; first && t.live.HasRows {
 		change := t.refusal(c, ChangeType, Dangerous, fmt.Sprintf("type %s to %s", describeType(before), describeType(f)))
 		change.Summary = fmt.Sprintf("change field %q of %s: type %s to %s", f.Name, t.object().Name, describeType(before), describeType(f))
-		t.refuse(change, "the type of %q may not go from %s to %s while %s has records%s",
-			f.Name, describeType(before), describeType(f), t.object().Name, t.keptAs(f.Identity))
+		t.refuse(change, "the type of %q may not go from %s to %s while %s has records: %s%s",
+			f.Name, describeType(before), describeType(f), t.object().Name, schema.WayOf(before, f, nil).Refused, t.keptAs(f.Identity))
 	} else if first {
 		t.freeColumns(c, before)
 	}
@@ -119,20 +119,20 @@ func (t *tableMaker) refusal(c *column, kind Kind, class Class, what string) Cha
 	return change
 }
 
-// refuseType refuses another type. Types of the same storage may follow each other
-// where the rules get wider: a text may become a long_text.
+// refuseType refuses another type where the values would have to become others in their own column.
 func (t *tableMaker) refuseType(c *column, before *schema.Field) bool {
-	other := before.Type == schema.TypeAutoNumber || c.field.Type == schema.TypeAutoNumber || // the database makes the one, people the other
-		c.field.Type == schema.TypeImage && before.Type != schema.TypeImage // nobody has looked whether the files are images
-	if before.Type == c.field.Type || before.Kind() == c.field.Kind() && before.Storage() == c.field.Storage() && !other {
-		if before.Storage() == c.field.Storage() || widerNumeric(string(before.Storage()), string(c.field.Storage())) {
-			return false
-		}
+	way := schema.WayOf(before, c.field, c.field.Conversion)
+	if way.InPlace() {
+		return false
 	}
 	change := t.refusal(c, ChangeType, Dangerous, fmt.Sprintf("type %s to %s", describeType(before), describeType(c.field)))
 	change.Rewrites = true
-	t.refuse(change, "the type of %q may not go from %s to %s while %s has records%s",
-		c.field.Path(), describeType(before), describeType(c.field), t.object().Name, t.keptAs(c.field.Declared().Identity))
+	why := way.Refused
+	if why == "" {
+		why = "its values would be written anew"
+	}
+	t.refuse(change, "the type of %q may not go from %s to %s while %s has records: %s%s",
+		c.field.Path(), describeType(before), describeType(c.field), t.object().Name, why, t.keptAs(c.field.Declared().Identity))
 	return true
 }
 
@@ -140,7 +140,7 @@ func (t *tableMaker) refuseType(c *column, before *schema.Field) bool {
 // cannot be shown to be harmless is refused.
 func (t *tableMaker) refuseUnknown(c *column, live Column) {
 	reason := ""
-	if live.Type != string(c.storage) && !widerNumeric(live.Type, string(c.storage)) {
+	if live.Type != string(c.storage) && !schema.Storage(live.Type).Widens(c.storage) {
 		reason = fmt.Sprintf("the database holds it as %s and not as %s", live.Type, c.storage)
 	}
 	for _, p := range slices.Concat(c.checks, c.indexes) {
@@ -170,7 +170,7 @@ func impliedBy(old []schema.Rule, rule schema.Rule) bool {
 // describeType is a type with its digits, where it has some.
 func describeType(f *schema.Field) string {
 	if f.Type == schema.TypeDecimal {
-		if precision, scale, ok := numericDigits(string(f.Storage())); ok {
+		if precision, scale, ok := f.Storage().Digits(); ok {
 			return fmt.Sprintf("decimal(%d,%d)", precision, scale)
 		}
 	}

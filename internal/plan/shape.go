@@ -39,6 +39,8 @@ type column struct {
 	initial string
 	// sequence is the name of the sequence that numbers the column, or empty.
 	sequence string
+	// previous is set for a column that held the field's values before its type changed.
+	previous *schema.Previous
 	// around is the SQL that stands before the next number of the sequence where the
 	// column holds a text around it, in the form in which PostgreSQL prints it back.
 	around  string
@@ -64,6 +66,9 @@ func shapeOf(s *schema.Schema, o *schema.Object) *shape {
 	sh := &shape{object: o, views: viewsOf(s, o)}
 	for _, f := range o.Leaves() {
 		sh.columns = append(sh.columns, columnOf(s, o, f))
+	}
+	for _, f := range o.Fields {
+		sh.columns = append(sh.columns, previousColumns(s, f)...)
 	}
 	for _, f := range hiddenFields {
 		sh.columns = append(sh.columns, column{field: f, name: f.Column, storage: f.Storage()})
@@ -207,7 +212,7 @@ func pathList(fields []*schema.Field) string {
 // storageImplies says whether the column's type allows no value that breaks the
 // rule: then a check would only cost time.
 func storageImplies(storage schema.Storage, rule schema.Rule) bool {
-	precision, scale, ok := numericDigits(string(storage))
+	precision, scale, ok := storage.Digits()
 	if !ok {
 		return false
 	}
@@ -222,12 +227,6 @@ func storageImplies(storage schema.Storage, rule schema.Rule) bool {
 	default:
 		return false
 	}
-}
-
-// numericDigits reads numeric(precision,scale).
-func numericDigits(storage string) (precision, scale int, ok bool) {
-	n, err := fmt.Sscanf(storage, "numeric(%d,%d)", &precision, &scale)
-	return precision, scale, err == nil && n == 2
 }
 
 // condition is the rule in SQL. A null passes every CHECK.

@@ -66,7 +66,7 @@ func (m *maker) planUnknownParts(o *schema.Object, name string, live *Table) {
 		}
 	}
 	for _, trigger := range slices.Sorted(maps.Keys(live.Triggers)) {
-		if !keeperName.MatchString(trigger) && !m.knows("part", name, trigger) {
+		if !keeperName.MatchString(trigger) && !pairName.MatchString(trigger) && !m.knows("part", name, trigger) {
 			m.tellUnknown(o, "trigger", trigger, name, reasonSomebody)
 		}
 	}

@@ -12,6 +12,7 @@ import (
 const liveSchema = `SELECT json_build_object(
   'rights', ` + liveRights + `,
   'unfinished', EXISTS (SELECT FROM kontor.plan_history WHERE finished_at IS NULL),
+  'leased', coalesce((SELECT min(revision) FROM kontor.lease WHERE expires_at > now()), 0),
   'begun', (SELECT json_agg(json_build_object('digest', digest, 'base', base, 'alters', alters)) FROM kontor.rollout),
   'backfills', (SELECT json_agg(work) FROM kontor.backfill),
   'kept', (
@@ -55,6 +56,7 @@ const liveSchema = `SELECT json_build_object(
 type liveDocument struct {
 	Rights     heldRights           `json:"rights"`
 	Unfinished bool                 `json:"unfinished"`
+	Leased     int64                `json:"leased"`
 	Begun      []liveBegun          `json:"begun"`
 	Backfills  []string             `json:"backfills"`
 	Kept       map[string][]string  `json:"kept"`
@@ -100,7 +102,7 @@ func readLive(catalogue []byte, database string, options Options) (*plan.Live, e
 		return nil, fmt.Errorf("reading the answer: %w", err)
 	}
 	live := &plan.Live{
-		Unfinished: document.Unfinished, Views: document.Views, Others: document.Others, Tables: make(map[string]*plan.Table, len(document.Tables)),
+		Unfinished: document.Unfinished, Leased: document.Leased, Views: document.Views, Others: document.Others, Tables: make(map[string]*plan.Table, len(document.Tables)),
 		Differences: document.Rights.differences(database, options),
 		Backfills:   document.Backfills, Kept: document.Kept,
 	}

@@ -14,7 +14,10 @@ import (
 type Previous struct {
 	// Form is the field as it was, with its column.
 	Form *Field `json:"form"`
-	// Conversion is how the values became those of the next form; nil: as the API does.
+	// With is the column of the form whose values it is kept together with: the field's
+	// own, or that of another previous form between the two.
+	With string `json:"with"`
+	// Conversion is how the one become the other, and back; nil: as the API does.
 	Conversion *Conversion `json:"conversion,omitempty"`
 	// Cleared says that values which did not convert became none; they are still in
 	// this column. Otherwise no such value was, or is, let in.
@@ -43,6 +46,46 @@ func OwnColumn(column string) string {
 func IsNext(column string) bool {
 	own, _, _ := strings.Cut(column, partSeparator)
 	return OwnColumn(own) != own
+}
+
+// FormOf is the form of the field that has the column: the field itself or one before; or nil.
+func (f *Field) FormOf(column string) *Field {
+	if f.Column == column {
+		return f
+	}
+	for _, p := range f.Previous {
+		if p.Form.Column == column {
+			return p.Form
+		}
+	}
+	return nil
+}
+
+// GoingBack are the previous columns of a field that goes back from its form to the one
+// that has the column: each is kept together with the same one as before, seen from the
+// other end. It is false when there is no such column, or the way to it is broken.
+func (f *Field) GoingBack(column string, form Previous) ([]Previous, bool) {
+	rest := slices.Clone(f.Previous)
+	place := func(column string) int {
+		return slices.IndexFunc(rest, func(p Previous) bool { return p.Form.Column == column })
+	}
+	at := place(column)
+	if at < 0 {
+		return nil, false
+	}
+	how, cleared, next, before := rest[at].Conversion, rest[at].Cleared, rest[at].With, column
+	rest = slices.Delete(rest, at, at+1)
+	for next != f.Column {
+		if at = place(next); at < 0 {
+			return nil, false
+		}
+		p := &rest[at]
+		how, p.Conversion = p.Conversion, how
+		cleared, p.Cleared = p.Cleared, cleared
+		before, next, p.With = p.Form.Column, p.With, before
+	}
+	form.Conversion, form.Cleared, form.With = how, cleared, before
+	return slices.Insert(rest, 0, form), true
 }
 
 // NextColumn is the name of the column for a form of the field that none of its columns

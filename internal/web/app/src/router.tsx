@@ -42,13 +42,6 @@ const list = createRoute({
   component: ListPage,
 });
 
-const board = createRoute({
-  getParentRoute: () => root,
-  path: "/o/$object/board",
-  validateSearch: (search) => listSearch.parse(search),
-  component: lazyRouteComponent(() => import("./pages/board/board-page"), "BoardPage"),
-});
-
 const record = createRoute({
   getParentRoute: () => root,
   path: "/o/$object/$id",
@@ -56,7 +49,7 @@ const record = createRoute({
 });
 
 export const router = createRouter({
-  routeTree: root.addChildren([home, list, board, record]),
+  routeTree: root.addChildren([home, list, record]),
   defaultPreload: "intent",
   defaultPendingComponent: () => <SkeletonLines />,
   defaultErrorComponent: ({ reset }) => <Broken onRetry={reset} />,

@@ -270,12 +270,6 @@ export const en = {
     dropped: "{{name}} was dropped on {{stage}}.",
     cancelled: "Moving {{name}} was cancelled.",
     instructions: "Press space to lift a card, the arrow keys to move it, space to drop it, escape to cancel.",
-    add: "New in {{stage}}",
-    move: "Move to",
-    moveCard: "Move {{name}}",
-    noStage: "Without a stage",
-    none: "There is no board here",
-    noneHint: "A board shows the stages of a pipeline, and these records have none.",
   },
   home: {
     hello: "Hello, {{name}}",

@@ -272,12 +272,6 @@ export const zh: Texts = {
     dropped: "{{name}} 已放到“{{stage}}”。",
     cancelled: "已取消移动 {{name}}。",
     instructions: "按空格键拿起卡片，用方向键移动，再按空格键放下，按 Esc 取消。",
-    add: "在“{{stage}}”中新建",
-    move: "移动到",
-    moveCard: "移动 {{name}}",
-    noStage: "没有阶段",
-    none: "这里没有看板",
-    noneHint: "看板按流程的阶段显示记录，而这些记录没有流程。",
   },
   home: {
     hello: "{{name}}，您好",

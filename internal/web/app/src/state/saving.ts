@@ -160,7 +160,7 @@ export async function saveOrSay(object: string, base: Row, values: Record<string
 /** After records were made or taken away, lists and figures are read again. */
 export async function recordsMoved(object: string): Promise<void> {
   await Promise.all(
-    ["list", "count", "figures", "board", "cards", "related", "candidates", "timeline"].map((kind) =>
+    ["list", "count", "figures", "board", "related", "candidates", "timeline"].map((kind) =>
       queries.invalidateQueries({
         queryKey: kind === "related" || kind === "timeline" || kind === "candidates" ? [kind] : [kind, object],
       }),

@@ -1,7 +1,7 @@
 import { useNavigate, useParams, useSearch } from "@tanstack/react-router";
 import type { RowSelectionState } from "@tanstack/react-table";
-import { Download, Inbox, MoreHorizontal, Plus, SearchX } from "lucide-react";
-import { useCallback, useDeferredValue, useMemo, useState } from "react";
+import { Download, Inbox, MoreHorizontal, Plus, Search, SearchX, X } from "lucide-react";
+import { useCallback, useDeferredValue, useEffect, useMemo, useState } from "react";
 import { useTranslation } from "react-i18next";
 import { startExport } from "@/api/jobs";
 import type { Row } from "@/api/records";
@@ -24,11 +24,8 @@ import { BulkBar } from "./bulk-bar";
 import { useColumns } from "./columns";
 import { ColumnsPopover } from "./columns-popover";
 import { DataGrid } from "./data-grid";
-import { FilterLine } from "./filter-line";
 import { FilterPopover } from "./filter-popover";
-import { SearchBox } from "./search-box";
 import { useList } from "./use-list";
-import { Ways } from "./ways";
 
 export function ListPage() {
   const { object: name } = useParams({ from: "/o/$object" });
@@ -47,6 +44,7 @@ function ListOf({ object }: { object: ObjectType }) {
   const search = useSearch({ from: "/o/$object" });
   const filter = search.filter ?? "";
   const sort = useMemo(() => (search.sort ? search.sort.split(",") : []), [search.sort]);
+  const [typed, setTyped] = useState(search.q ?? "");
   const asked = useDeferredValue(search.q ?? "");
   const { columns, setColumns, reset } = useColumns(model, object);
   const names = useMemo(() => columns.map((one) => one.name), [columns]);
@@ -63,7 +61,12 @@ function ListOf({ object }: { object: ObjectType }) {
     },
     [navigate],
   );
-  const onSearch = useCallback((text: string) => set({ q: text || undefined }), [set]);
+  // What is typed goes into the address a moment later, so that each letter does not ask the server.
+  useEffect(() => {
+    if (typed === (search.q ?? "")) return;
+    const timer = setTimeout(() => set({ q: typed || undefined }), 180);
+    return () => clearTimeout(timer);
+  }, [typed, search.q, set]);
 
   const ids = useMemo(() => Object.keys(selection), [selection]);
   const narrowed = filter !== "" || (search.q ?? "") !== "";
@@ -80,12 +83,14 @@ function ListOf({ object }: { object: ObjectType }) {
   const onEnd = useCallback(() => {
     if (hasNextPage && !isFetchingNextPage) void fetchNextPage();
   }, [hasNextPage, isFetchingNextPage, fetchNextPage]);
-  const clear = () => set({ filter: undefined, q: undefined });
+  const clear = () => {
+    setTyped("");
+    set({ filter: undefined, q: undefined });
+  };
 
   return (
     <>
       <PageHeader title={plural(object)} icon={<ObjectIcon name={object.name} />}>
-        <Ways object={object} />
         <Menu
           align="end"
           trigger={
@@ -108,7 +113,20 @@ function ListOf({ object }: { object: ObjectType }) {
         aria-label={plural(object)}
         className="flex h-11 shrink-0 items-center gap-1 border-b border-line px-2 lg:px-3"
       >
-        <SearchBox asked={search.q ?? ""} onSearch={onSearch} />
+        <div className="relative w-56 min-w-0 shrink max-sm:flex-1">
+          <Search
+            className="pointer-events-none absolute start-2 top-1/2 size-4 -translate-y-1/2 text-ink-3"
+            aria-hidden
+          />
+          <input
+            type="search"
+            value={typed}
+            onChange={(event) => setTyped(event.target.value)}
+            placeholder={t("list.search")}
+            aria-label={t("list.search")}
+            className="h-8 w-full rounded-md bg-transparent ps-8 pe-2 hover:bg-hover focus:bg-hover pointer-coarse:text-base"
+          />
+        </div>
         <FilterPopover object={object} filter={filter} onFilter={(next) => set({ filter: next || undefined })} />
         <ColumnsPopover object={object} columns={columns} onColumns={setColumns} onReset={reset} />
         <span role="status" className="figure ms-auto pe-1 text-xs whitespace-nowrap text-ink-3 max-sm:hidden">
@@ -119,7 +137,14 @@ function ListOf({ object }: { object: ObjectType }) {
             })}
         </span>
       </div>
-      <FilterLine filter={filter} onClear={() => set({ filter: undefined })} />
+      {filter && (
+        <div className="flex shrink-0 items-center gap-2 border-b border-line bg-canvas px-4 py-1.5">
+          <code className="min-w-0 flex-1 truncate font-mono text-xs text-ink-2">{filter}</code>
+          <IconButton label={t("list.clear")} className="size-6!" onClick={() => set({ filter: undefined })}>
+            <X aria-hidden />
+          </IconButton>
+        </div>
+      )}
       <div className="relative flex min-h-0 flex-1 flex-col" aria-busy={query.isFetching}>
         {query.isError && rows.length === 0 ? (
           <Failure error={query.error} onRetry={() => void query.refetch()} />

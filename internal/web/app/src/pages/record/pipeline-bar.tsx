@@ -1,20 +1,58 @@
 import { Check, Clock } from "lucide-react";
+import { useState } from "react";
 import { useTranslation } from "react-i18next";
+import { Problem } from "@/api/problem";
 import type { Row } from "@/api/records";
-import type { Pipeline } from "@/api/schema";
-import { useStageMove } from "@/components/stage-move";
+import type { Field, Pipeline, Stage } from "@/api/schema";
+import { GateDialog } from "@/components/gate-dialog";
 import { cx } from "@/components/ui/cx";
 import { Hint } from "@/components/ui/hint";
+import { notify } from "@/components/ui/toast";
 import { stageHue } from "@/components/value/hues";
+import { explain } from "@/i18n/explain";
+import { useModel } from "@/state/model";
+import { movingTo, obstacle } from "@/state/moving";
+import { save } from "@/state/saving";
+
+interface Gate {
+  stage: Stage;
+  fields: Field[];
+  message?: string;
+}
 
 /** The stages of a record: pressed they move it, or say what is missing. */
 export function PipelineBar({ pipeline, record }: { pipeline: Pipeline; record: Row }) {
   const { t } = useTranslation();
-  const { move, gate } = useStageMove(pipeline);
+  const model = useModel();
+  const [gate, setGate] = useState<Gate | null>(null);
   const now = pipeline.stages.find((one) => one.key === record[pipeline.field]);
   const at = now ? pipeline.stages.indexOf(now) : -1;
   const stages = pipeline.stages.filter((one) => !one.retired || one === now);
 
+  const go = async (stage: Stage) => {
+    if (stage === now) return;
+    const stands = obstacle(model, pipeline, record, stage);
+    if (stands?.kind === "forbidden") {
+      notify({ title: t("record.notAllowed"), failed: true });
+      return;
+    }
+    if (stands) {
+      setGate({ stage, fields: stands.fields });
+      return;
+    }
+    try {
+      const saved = await save(pipeline.object, record, movingTo(pipeline, stage));
+      if (saved) notify({ title: t("record.moved", { stage: stage.label }) });
+    } catch (error) {
+      const named =
+        error instanceof Problem
+          ? error.violations.map((one) => model.field(pipeline.object, one.path.split(".")[0] ?? ""))
+          : [];
+      const fields = named.filter((f) => f !== undefined).filter((f) => f.name !== pipeline.field && !f.readOnly);
+      if (fields.length > 0) setGate({ stage, fields, message: explain(error) });
+      else notify({ title: stage.gateMessage || explain(error), failed: true });
+    }
+  };
   return (
     <nav aria-label={pipeline.label} className="border-b border-line px-4 py-2.5">
       <ol className="flex gap-1 overflow-x-auto p-0.5">
@@ -33,7 +71,7 @@ export function PipelineBar({ pipeline, record }: { pipeline: Pipeline; record: 
               }
               aria-disabled={forbidden || undefined}
               data-hue={current ? stageHue(pipeline, stage.key) : passed ? undefined : 0}
-              onClick={() => void move(record, stage)}
+              onClick={() => void go(stage)}
               className={cx(
                 "chip h-8! w-full justify-center rounded-md! px-3! text-sm! transition-colors",
                 current
@@ -57,7 +95,19 @@ export function PipelineBar({ pipeline, record }: { pipeline: Pipeline; record: 
         })}
       </ol>
       {record.is_rotting === true && <p className="mt-1 px-1 text-xs text-warning">{t("record.rotting")}</p>}
-      {gate}
+      {gate && (
+        <GateDialog
+          pipeline={pipeline}
+          record={record}
+          stage={gate.stage}
+          fields={gate.fields}
+          {...(gate.message && { message: gate.message })}
+          onClose={(moved) => {
+            if (moved) notify({ title: t("record.moved", { stage: gate.stage.label }) });
+            setGate(null);
+          }}
+        />
+      )}
     </nav>
   );
 }
