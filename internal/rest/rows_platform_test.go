@@ -60,8 +60,10 @@ func TestF76ACustomObjectIsServedAsTheStandardOnesAre(t *testing.T) {
 	}
 	u.send("DELETE", path, nil).is(http.StatusNoContent)
 	u.send("POST", path+"/restore", nil).is(http.StatusOK)
-	// The object stays with its records when nobody declares it any more.
+	// Nobody is served an object that nobody declares; declared again it has its records.
 	o.apply(t, compiled(t, o.schema, "kind: CustomField\nmetadata: {name: more}\nspec: {object: customer, type: text}"))
+	u.get(path).is(http.StatusNotFound)
+	o.apply(t, compiled(t, o.schema, fleets))
 	if got := u.get(path).is(http.StatusOK).text("plate"); got != "沪A12345" {
 		t.Errorf("the plate is %q", got)
 	}

@@ -59,7 +59,9 @@ func TestF87ModulesAreTurnedOnAndOffWithoutLosingRecords(t *testing.T) {
 	if items := u.get("/api/v1/records/customer?filter=" + filter).items(); len(items) != 1 {
 		t.Errorf("the customers with a complaint are %v", items)
 	}
-	o.apply(t, withModules(o.schema)) // all of them off: their records stay and are served
+	o.apply(t, withModules(o.schema)) // all of them off: what nobody needs is served no more
+	u.get("/api/v1/records/case").is(http.StatusNotFound)
+	o.apply(t, withModules(o.schema, "sales", "service", "marketing")) // and on again: nothing is lost
 	for _, object := range []string{"case", "campaign_member", "lead"} {
 		if items := u.get("/api/v1/records/" + object).items(); len(items) != 1 {
 			t.Errorf("%s has the records %v", object, items)
