@@ -4,7 +4,7 @@ import { useTranslation } from "react-i18next";
 import { z } from "zod";
 import { Button } from "./components/ui/button";
 import { Empty, SkeletonLines } from "./components/ui/states";
-import { HomePage } from "./pages/home";
+import { HomePage } from "./pages/home/home-page";
 import { ListPage } from "./pages/list/list-page";
 import { Broken } from "./shell/error-boundary";
 import { Shell } from "./shell/shell";
@@ -29,6 +29,7 @@ const listSearch = z.object({
   filter: z.string().optional().catch(undefined),
   sort: z.string().optional().catch(undefined),
   q: z.string().optional().catch(undefined),
+  view: z.string().optional().catch(undefined),
 });
 
 export type ListSearch = z.infer<typeof listSearch>;
@@ -48,8 +49,39 @@ const record = createRoute({
   component: lazyRouteComponent(() => import("./pages/record/record-page")),
 });
 
+const board = createRoute({
+  getParentRoute: () => root,
+  path: "/o/$object/board",
+  validateSearch: (search) => listSearch.parse(search),
+  component: lazyRouteComponent(() => import("./pages/board/board-page")),
+});
+
+const jobs = createRoute({
+  getParentRoute: () => root,
+  path: "/jobs",
+  component: lazyRouteComponent(() => import("./pages/jobs-page")),
+});
+
+const importing = createRoute({
+  getParentRoute: () => root,
+  path: "/import/$object",
+  component: lazyRouteComponent(() => import("./pages/import/import-page")),
+});
+
+const configuration = createRoute({
+  getParentRoute: () => root,
+  path: "/configuration",
+  component: lazyRouteComponent(() => import("./pages/configuration-page")),
+});
+
+const configurationOfObject = createRoute({
+  getParentRoute: () => root,
+  path: "/configuration/$object",
+  component: lazyRouteComponent(() => import("./pages/configuration-page"), "ConfigurationOfObject"),
+});
+
 export const router = createRouter({
-  routeTree: root.addChildren([home, list, record]),
+  routeTree: root.addChildren([home, list, board, record, jobs, importing, configuration, configurationOfObject]),
   defaultPreload: "intent",
   defaultPendingComponent: () => <SkeletonLines />,
   defaultErrorComponent: ({ reset }) => <Broken onRetry={reset} />,

@@ -13,7 +13,7 @@ export class Api {
     return this;
   }
 
-  call<T>(method: string, path: string, body?: unknown): Promise<T> {
+  call<T>(method: string, path: string, body?: unknown, language = "en"): Promise<T> {
     const { host, port } = new URL(this.tenant.url);
     return new Promise((resolve, reject) => {
       const sent = request(
@@ -25,6 +25,7 @@ export class Api {
           headers: {
             Host: host,
             "Content-Type": "application/json",
+            "Accept-Language": language,
             ...(this.token && { Authorization: `Bearer ${this.token}` }),
           },
         },

@@ -53,8 +53,8 @@ async function start(dir: string): Promise<{ process: ChildProcess; tenant: Tena
 }
 
 /**
- * Gives the flows a tenant with records. KONTOR_URL and KONTOR_PASSWORD name one
- * that runs already, which saves the start while one works on a flow.
+ * Gives the flows a tenant with records. KONTOR_URL, KONTOR_PASSWORD and
+ * KUBECONFIG name one that runs already, which saves the start while one works on a flow.
  */
 export default async function setup(project: TestProject): Promise<() => Promise<void>> {
   const { KONTOR_URL: url, KONTOR_PASSWORD: password, KUBECONFIG: kubeconfig = "" } = process.env;

@@ -1,5 +1,5 @@
 import { Link, useRouterState } from "@tanstack/react-router";
-import { ChevronRight, ChevronsUpDown, House, LogOut, Search, X } from "lucide-react";
+import { ChevronRight, ChevronsUpDown, House, ListTodo, LogOut, Search, Settings2, X } from "lucide-react";
 import { useEffect, useState } from "react";
 import { useTranslation } from "react-i18next";
 import { type ObjectType, plural } from "@/api/schema";
@@ -198,6 +198,18 @@ function Contents() {
             <Link to="/" className={line} activeOptions={{ exact: true }} activeProps={{ className: here }}>
               <House aria-hidden />
               <span className="truncate">{t("nav.home")}</span>
+            </Link>
+          </li>
+          <li>
+            <Link to="/jobs" className={line} activeProps={{ className: here }}>
+              <ListTodo aria-hidden />
+              <span className="truncate">{t("nav.jobs")}</span>
+            </Link>
+          </li>
+          <li>
+            <Link to="/configuration" className={line} activeProps={{ className: here }}>
+              <Settings2 aria-hidden />
+              <span className="truncate">{t("nav.configuration")}</span>
             </Link>
           </li>
         </ul>

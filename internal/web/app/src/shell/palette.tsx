@@ -2,7 +2,7 @@ import { Autocomplete } from "@base-ui/react/autocomplete";
 import { Dialog } from "@base-ui/react/dialog";
 import { useQuery } from "@tanstack/react-query";
 import { useNavigate } from "@tanstack/react-router";
-import { CornerDownLeft, History, LogOut, Moon, Plus, Search } from "lucide-react";
+import { CornerDownLeft, History, LogOut, Moon, Plus, Search, SquareKanban } from "lucide-react";
 import { type ReactNode, useDeferredValue, useEffect, useMemo, useState } from "react";
 import { useTranslation } from "react-i18next";
 import { search, titleText } from "@/api/records";
@@ -107,6 +107,16 @@ function useEntries(text: string): { entries: Entry[]; complete: boolean; search
             label: created,
             icon: <Plus aria-hidden />,
             run: () => creating.set({ object: object.name }),
+          });
+        }
+        const board = t("palette.board", { object: plural(object) });
+        if (model.pipeline(object.name) && fits(board, object.name)) {
+          all.push({
+            key: `board ${object.name}`,
+            group: t("palette.actions"),
+            label: board,
+            icon: <SquareKanban aria-hidden />,
+            run: () => void navigate({ to: "/o/$object/board", params: { object: object.name } }),
           });
         }
       }

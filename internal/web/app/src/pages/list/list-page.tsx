@@ -1,11 +1,12 @@
-import { useNavigate, useParams, useSearch } from "@tanstack/react-router";
+import { Link, useNavigate, useParams, useSearch } from "@tanstack/react-router";
 import type { RowSelectionState } from "@tanstack/react-table";
-import { Download, Inbox, MoreHorizontal, Plus, Search, SearchX, X } from "lucide-react";
+import { Download, Import, Inbox, MoreHorizontal, Plus, Search, SearchX, SquareKanban, X } from "lucide-react";
 import { useCallback, useDeferredValue, useEffect, useMemo, useState } from "react";
 import { useTranslation } from "react-i18next";
 import { startExport } from "@/api/jobs";
 import type { Row } from "@/api/records";
 import { type ObjectType, plural } from "@/api/schema";
+import type { View } from "@/api/views";
 import { Button, IconButton } from "@/components/ui/button";
 import { Menu, MenuItem } from "@/components/ui/menu";
 import { Empty, Failure, Skeleton } from "@/components/ui/states";
@@ -26,6 +27,7 @@ import { ColumnsPopover } from "./columns-popover";
 import { DataGrid } from "./data-grid";
 import { FilterPopover } from "./filter-popover";
 import { useList } from "./use-list";
+import { ViewsMenu } from "./views-menu";
 
 export function ListPage() {
   const { object: name } = useParams({ from: "/o/$object" });
@@ -68,6 +70,21 @@ function ListOf({ object }: { object: ObjectType }) {
     return () => clearTimeout(timer);
   }, [typed, search.q, set]);
 
+  const contents = useMemo(
+    () => ({ columns: columns.map((one) => ({ field: one.name, width: one.width })), sort, filter: filter || null }),
+    [columns, sort, filter],
+  );
+  const openView = (view: View | null) => {
+    setTyped("");
+    if (view?.columns && view.columns.length > 0) {
+      setColumns(
+        view.columns
+          .filter((one) => model.field(object.name, one.field))
+          .map((one) => ({ name: one.field, width: one.width ?? 160 })),
+      );
+    }
+    set({ view: view?.id, filter: view?.filter || undefined, sort: view?.sort?.join(",") || undefined, q: undefined });
+  };
   const ids = useMemo(() => Object.keys(selection), [selection]);
   const narrowed = filter !== "" || (search.q ?? "") !== "";
   const exportList = async () => {
@@ -99,10 +116,27 @@ function ListOf({ object }: { object: ObjectType }) {
             </IconButton>
           }
         >
+          <MenuItem
+            icon={<Import aria-hidden />}
+            onClick={() => void navigate({ to: "/import/$object", params: { object: object.name } })}
+          >
+            {t("list.import")}
+          </MenuItem>
           <MenuItem icon={<Download aria-hidden />} onClick={() => void exportList()}>
             {t("list.exportAll")}
           </MenuItem>
         </Menu>
+        {model.pipeline(object.name) && (
+          <Link
+            to="/o/$object/board"
+            params={{ object: object.name }}
+            search={{ filter: search.filter, q: search.q }}
+            className="inline-flex h-8 items-center gap-1.5 rounded-md px-2.5 font-medium text-ink-2 hover:bg-hover hover:text-ink"
+          >
+            <SquareKanban className="size-4" aria-hidden />
+            <span className="max-sm:sr-only">{t("list.board")}</span>
+          </Link>
+        )}
         <Button tone="accent" onClick={() => creating.set({ object: object.name })}>
           <Plus aria-hidden />
           <span className="max-sm:sr-only">{t("list.new")}</span>
@@ -127,6 +161,7 @@ function ListOf({ object }: { object: ObjectType }) {
             className="h-8 w-full rounded-md bg-transparent ps-8 pe-2 hover:bg-hover focus:bg-hover pointer-coarse:text-base"
           />
         </div>
+        <ViewsMenu object={object} open={search.view} contents={contents} onOpen={openView} />
         <FilterPopover object={object} filter={filter} onFilter={(next) => set({ filter: next || undefined })} />
         <ColumnsPopover object={object} columns={columns} onColumns={setColumns} onReset={reset} />
         <span role="status" className="figure ms-auto pe-1 text-xs whitespace-nowrap text-ink-3 max-sm:hidden">
