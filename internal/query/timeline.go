@@ -56,6 +56,8 @@ type Timeline struct {
 	// told are the objects that tell of the record, by identity.
 	told map[string]*schema.Object
 	seal func(plain []byte) string
+	// retired is what nobody is shown.
+	retired schema.Retired
 }
 
 // Moment is one row of a timeline: a change of the record, or a record that tells of it.
@@ -104,7 +106,7 @@ func (c *Compiler) Timeline(a Access, r TimelineRequest) (*Timeline, error) {
 	if err := checkID(o, r.ID); err != nil {
 		return nil, err
 	}
-	t := &Timeline{Object: o, Limit: cmp.Or(r.Limit, DefaultTimelineLimit), access: a, told: map[string]*schema.Object{}}
+	t := &Timeline{Object: o, Limit: cmp.Or(r.Limit, DefaultTimelineLimit), access: a, told: map[string]*schema.Object{}, retired: c.schema.Retired}
 	if t.Limit < 0 || t.Limit > MaxTimelineLimit {
 		return nil, malformed("limit", "must be from 1 to %d", MaxTimelineLimit)
 	}
@@ -265,7 +267,8 @@ func (t *Timeline) ReadMoment(row [][]byte) (*Moment, error) {
 }
 
 // fieldChanges reads what the history keeps of the values, in the order of the fields;
-// what is not one of them any more comes last, and only who sees everything sees it.
+// what is not one of them any more comes last, and only who sees everything sees it,
+// unless it is retired.
 func (t *Timeline) fieldChanges(text []byte) ([]FieldChange, error) {
 	if text == nil {
 		return nil, nil
@@ -286,7 +289,8 @@ func (t *Timeline) fieldChanges(text []byte) ([]FieldChange, error) {
 		}
 	}
 	for _, identity := range slices.Sorted(maps.Keys(kept)) {
-		if t.access.everything {
+		top, _, _ := strings.Cut(identity, ".")
+		if _, retired := t.retired.Field(t.Object.Identity, top); t.access.everything && !retired {
 			changes = append(changes, FieldChange{Name: identity, Old: kept[identity].Old, New: kept[identity].New})
 		}
 	}

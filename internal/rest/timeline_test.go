@@ -92,6 +92,22 @@ func TestTheHistoryToleratesFieldsThatAreGoneOrAreOfAnotherType(t *testing.T) {
 	}
 }
 
+func TestTheHistoryDoesNotTellOfRetiredFields(t *testing.T) {
+	t.Parallel()
+	o := newOrganisation(t, func(s *schema.Schema) {
+		s.Retired.Fields = append(s.Retired.Fields, schema.RetiredField{
+			Object: "customer", Form: &schema.Field{Identity: "seat", Name: "seat", Column: "x_seat", Type: schema.TypeAddress, Custom: true, Source: "CustomField seat"},
+		})
+	})
+	u := o.signedIn(t)
+	id := u.create("customer", map[string]any{"name": "Acme"})
+	o.sql(t, `INSERT INTO kontor.history (at, object, record_id, version, operation, channel, schema_revision, changes) VALUES
+		(now() + interval '1 minute', 'customer', '`+id+`', 2, 'update', 'api', 1, '{"seat.city": {"old": null, "new": "Rome"}}')`)
+	if got := u.changesOf("customer", id); !slices.Equal(got, []string{"2 update", "1 create name: <nil> -> Acme kind: <nil> -> company"}) {
+		t.Errorf("the history is %q", got)
+	}
+}
+
 func TestWhoMayNotReadARecordIsToldNothingOfItsHistory(t *testing.T) {
 	t.Parallel()
 	o := newOrganisation(t, withActivities)
