@@ -146,16 +146,45 @@ func (m *maker) purgeField(o *schema.Object, retired schema.RetiredField) {
 	}
 	var drops []string
 	for _, leaf := range retired.Leaves() {
+		if leaf.System && m.needsCurrency(o) {
+			continue
+		}
 		if table, ok := m.live.Tables[o.Table]; ok {
 			if _, there := table.Columns[leaf.Column]; there {
 				drops = append(drops, "DROP COLUMN "+schema.QuoteIdent(leaf.Column))
 			}
 		}
 	}
+	identities := make([]string, 0, len(retired.Leaves()))
+	for _, leaf := range retired.Leaves() {
+		if !leaf.System {
+			identities = append(identities, leaf.Identity)
+		}
+	}
+	fields := textArray(identities)
+	change.Prove = []string{goThroughHistory("UPDATE kontor.history SET changes = changes - "+fields, o, "changes ?| "+fields)}
 	if len(drops) > 0 {
 		change.Statements = []string{alter(o, drops...)}
 	}
+	change.Statements = append(change.Statements, "DELETE FROM kontor.kept_value WHERE object = "+quoted(o.Identity)+" AND field = ANY ("+fields+")")
 	m.add(phasePurge, change)
+}
+
+// goThroughHistory does something with the history of an object's records, some at a
+// time. It is done before the purge, and again when that was broken off.
+func goThroughHistory(what string, o *schema.Object, where string) string {
+	return "DO " + quoted("DECLARE\n  upto uuid;\n  reached uuid := '00000000-0000-0000-0000-000000000000';\nBEGIN\n  LOOP\n"+
+		"    SELECT b.record_id INTO upto FROM (SELECT record_id FROM kontor.history WHERE record_id > reached ORDER BY record_id LIMIT 5000) AS b ORDER BY b.record_id DESC LIMIT 1;\n"+
+		"    EXIT WHEN upto IS NULL;\n"+
+		"    "+what+" WHERE record_id > reached AND record_id <= upto AND object = "+quoted(o.Identity)+" AND "+where+";\n"+
+		"    reached := upto;\n    COMMIT;\n  END LOOP;\nEND")
+}
+
+func quoted(text string) string { return strings.TrimSpace(schema.QuoteLiteral(text)) }
+
+// needsCurrency says whether an object, or one of its retired fields, holds money.
+func (m *maker) needsCurrency(o *schema.Object) bool {
+	return o.HasCurrency() || slices.ContainsFunc(m.wanted.Retired.FieldsOf(o.Identity), func(f schema.RetiredField) bool { return f.Form.Type == schema.TypeMoney })
 }
 
 // purgeObjects drops the tables of objects together, for they may point to each other.
@@ -173,10 +202,12 @@ func (m *maker) purgeObjects() {
 				tables = append(tables, inRecords(table))
 			}
 		}
-		forget = append(forget, forgetSearch(o))
+		forget = append(forget, forgetSearch(o),
+			"DELETE FROM kontor.external_id WHERE object = "+quoted(o.Identity), "DELETE FROM kontor.kept_value WHERE object = "+quoted(o.Identity))
 		purged = append(purged, Change{
 			Resource: o.Source, Object: o.Identity, Kind: PurgeObject, Class: Dangerous, Lock: lockAccessExclusive,
 			Summary: fmt.Sprintf("purge object %q: its records are deleted for good", o.Name),
+			Prove:   []string{goThroughHistory("DELETE FROM kontor.history", o, "true")},
 		})
 	}
 	for i := range purged {

@@ -38,7 +38,8 @@ type RetiredField struct {
 }
 
 // Leaves are the fields that have a column each: its parts, or itself and what stands
-// beside it, then those of the forms that it had before.
+// beside it, then those of the forms that it had before. An amount of money has its
+// currency in a field of all of the record's, which others may have use for too.
 func (r RetiredField) Leaves() []*Field {
 	leaves := slices.Clone(r.Form.Leaves())
 	if beside := r.Form.Companion(); beside != nil {
@@ -46,6 +47,9 @@ func (r RetiredField) Leaves() []*Field {
 	}
 	for _, previous := range r.Form.Previous {
 		leaves = append(leaves, previous.Leaves()...)
+	}
+	if r.Form.Type == TypeMoney {
+		leaves = append(leaves, currencyField())
 	}
 	return leaves
 }

@@ -34,6 +34,16 @@ const (
 	ColumnSchemaRevision = "schema_revision"
 )
 
+const sourceSystem = "system"
+
+// currencyField is the field of records with money that says in which currency.
+func currencyField() *Field {
+	return &Field{
+		Identity: FieldCurrency, Name: FieldCurrency, Column: FieldCurrency, Type: TypeCurrency, Label: Label{"en": "Currency", "zh": "币种"},
+		System: true, Source: sourceSystem,
+	}
+}
+
 // systemFields are the fields that every record of the object has. The order is
 // the order in the API: id and number stand before the declared fields.
 func systemFields(o *Object) []*Field {
@@ -50,10 +60,10 @@ func systemFields(o *Object) []*Field {
 		{Identity: FieldVersion, Type: TypeInteger, ReadOnly: true, Label: Label{"en": "Version", "zh": "版本"}},
 	}
 	if o.HasCurrency() {
-		fields = append(fields, &Field{Identity: FieldCurrency, Type: TypeCurrency, Label: Label{"en": "Currency", "zh": "币种"}})
+		fields = append(fields, currencyField())
 	}
 	for _, f := range fields {
-		f.Name, f.System, f.Source = f.Identity, true, "system"
+		f.Name, f.System, f.Source = f.Identity, true, sourceSystem
 		if f.Column == "" {
 			f.Column = f.Identity
 		}
