@@ -489,39 +489,36 @@ func TestAPairingThatIsLostIsPutBackAndTheEarlierColumnMended(t *testing.T) {
 	expectCodes(t, c, `number = 1`, "5.00", "5.00")
 }
 
-func TestASecondBackendThatIsTerminatedLeavesNothingWrong(t *testing.T) {
+func TestATypeChangeWhoseBackendIsTerminatedAgainAndAgainGoesOn(t *testing.T) {
 	t.Parallel()
 	schemas, conn, c, current := numbered(t, provision.Options{}, 3000, 0)
+	holder := connect(t, admin(t).In(conn.Database))
 	number := turned(t, current, toDecimal)
-	killed := 0
-	for {
-		ctx, cancel := context.WithCancel(t.Context())
+	for killed := range 5 { // each time when the batches have come to another record
+		var id string
+		must(t, c.QueryRow(t.Context(), `SELECT id::text FROM crm.customer ORDER BY id OFFSET $1 LIMIT 1`, 300+550*killed).Scan(&id))
+		mustExec(t, c, `CREATE OR REPLACE FUNCTION crm.hold() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN IF NEW.id = ''`+id+`'' THEN PERFORM pg_advisory_xact_lock(7); END IF; RETURN NEW; END'`)
+		mustExec(t, c, `CREATE OR REPLACE TRIGGER hold BEFORE UPDATE ON crm.customer FOR EACH ROW EXECUTE FUNCTION crm.hold()`)
+		mustExec(t, holder, `SELECT pg_advisory_lock(7)`)
 		ended := make(chan error, 1)
-		go func() { ended <- applyIn(ctx, schemas, conn, number) }()
-		for waiting := killed < 5; waiting; {
+		go func() { ended <- applyIn(t.Context(), schemas, conn, number) }()
+		for found := 0; found == 0; {
 			select {
 			case err := <-ended:
-				ended <- err
-				waiting = false
+				t.Fatalf("it did not come to record %d: %v", 300+550*killed, err)
 			default:
-				var found int
-				must(t, c.QueryRow(t.Context(), `SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE datname = current_database() AND application_name = 'kontor-operator'
-AND (SELECT coalesce(max(done), 0) FROM kontor.backfill) >= $1`, 500*killed).Scan(&found))
-				if found > 0 {
-					killed++
-					waiting = false
-				}
 			}
+			must(t, c.QueryRow(t.Context(), `SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE datname = current_database() AND application_name = 'kontor-operator'
+AND wait_event_type = 'Lock' AND wait_event = 'advisory'`).Scan(&found))
 		}
-		err := <-ended
-		cancel()
-		if err == nil {
-			break
+		if err := <-ended; err == nil {
+			t.Fatal("it came to its end without a backend")
 		}
+		mustExec(t, holder, `SELECT pg_advisory_unlock(7)`)
 	}
-	if killed < 3 {
-		t.Errorf("it was killed only %d times", killed)
-	}
+	mustExec(t, c, `DROP TRIGGER hold ON crm.customer`)
+	mustExec(t, c, `DROP FUNCTION crm.hold()`)
+	must(t, applyIn(t.Context(), schemas, conn, number))
 	expectNumbers(t, c)
 	expectNothingLeft(t, schemas, conn, number)
 }
