@@ -61,13 +61,13 @@ export function FieldLine({ object, field: f, form, beside = false, autoFocus = 
         const hint = error?.message ?? (beside ? undefined : f.description);
         const describedBy = hint || near ? `${id}-hint` : undefined;
         return (
-          <div className={cx(beside && "sm:grid sm:grid-cols-[9.5rem_1fr] sm:gap-x-3")}>
+          <div className={cx(beside && "grid grid-cols-[6.5rem_1fr] gap-x-3 sm:grid-cols-[9.5rem_1fr]")}>
             <label
               htmlFor={id}
               title={f.description}
               className={cx(
                 "mb-1 flex items-baseline gap-1 text-sm",
-                beside ? "text-ink-2 sm:mb-0 sm:pt-1.5" : "font-medium",
+                beside ? "mb-0! self-start pt-1.5 text-ink-2 pointer-coarse:pt-2.5" : "font-medium",
               )}
             >
               <span className="min-w-0 break-words">{f.label}</span>

@@ -129,7 +129,7 @@ export function Details({ object, record }: { object: ObjectType; record: Row })
         )}
       </form>
       {told.some((f) => !isEmpty(record[f.name])) && (
-        <dl className="mx-4 mt-4 grid grid-cols-[9.5rem_1fr] gap-x-3 gap-y-1.5 border-t border-line pt-4">
+        <dl className="mx-4 mt-4 grid grid-cols-[6.5rem_1fr] sm:grid-cols-[9.5rem_1fr] gap-x-3 gap-y-1.5 border-t border-line pt-4">
           {told
             .filter((f) => !isEmpty(record[f.name]))
             .map((f) => (
@@ -143,7 +143,7 @@ export function Details({ object, record }: { object: ObjectType; record: Row })
         </dl>
       )}
       <dl
-        className="mx-4 mt-4 grid grid-cols-[9.5rem_1fr] gap-x-3 gap-y-1.5 border-t border-line pt-4 text-xs"
+        className="mx-4 mt-4 grid grid-cols-[6.5rem_1fr] sm:grid-cols-[9.5rem_1fr] gap-x-3 gap-y-1.5 border-t border-line pt-4 text-xs"
         aria-label={t("record.system")}
       >
         {system
