@@ -12,6 +12,7 @@ export interface Words {
   currency: string;
   yes: string;
   no: string;
+  untitled: string;
 }
 
 export const wordsOf = (model: Model, t: TFunction, language: string): Words => ({
@@ -20,6 +21,7 @@ export const wordsOf = (model: Model, t: TFunction, language: string): Words => 
   currency: model.schema.organisation.currency,
   yes: t("record.yes"),
   no: t("record.no"),
+  untitled: t("record.untitled"),
 });
 
 export const isEmpty = (value: Value): boolean =>

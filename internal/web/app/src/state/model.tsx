@@ -3,11 +3,13 @@ import { createContext, type ReactNode, useContext, useEffect, useMemo } from "r
 import { useTranslation } from "react-i18next";
 import { isNotFound, Problem } from "@/api/problem";
 import { Model, readSchema } from "@/api/schema";
+import { wordsOf } from "@/format/text";
 import { Login } from "@/pages/login";
 import { NoTenant } from "@/pages/no-tenant";
 import { Starting } from "@/shell/starting";
 import { reachable, served, signedIn } from "./connection";
 import { useStore } from "./store";
+import { WordsContext } from "./words";
 
 const ModelContext = createContext<Model | null>(null);
 
@@ -16,7 +18,7 @@ const lookEvery = 5_000;
 
 /** The tenant's schema, for all that is shown inside. Whoever has not signed in is asked to. */
 export function ModelProvider({ children }: { children: ReactNode }) {
-  const { i18n } = useTranslation();
+  const { t, i18n } = useTranslation();
   const there = useStore(reachable);
   const inside = useStore(signedIn);
   const revision = useStore(served);
@@ -36,11 +38,12 @@ export function ModelProvider({ children }: { children: ReactNode }) {
     if (data && revision > 0 && revision !== data.revision) void refetch();
   }, [revision, data, refetch]);
   const model = useMemo(() => (data ? new Model(data) : null), [data]);
+  const words = useMemo(() => model && wordsOf(model, t, i18n.language), [model, t, i18n.language]);
 
   if (model) {
     return (
       <ModelContext value={model}>
-        {children}
+        <WordsContext value={words}>{children}</WordsContext>
         {inside === false && <Login over />}
       </ModelContext>
     );

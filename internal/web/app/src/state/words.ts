@@ -1,11 +1,12 @@
-import { useMemo } from "react";
-import { useTranslation } from "react-i18next";
-import { type Words, wordsOf } from "@/format/text";
-import { useModel } from "./model";
+import { createContext, useContext } from "react";
+import type { Words } from "@/format/text";
+
+/** Made once for the page: a table asks for the words in each of its cells. */
+export const WordsContext = createContext<Words | null>(null);
 
 /** The language, time zone and currency in which values are shown. */
 export function useWords(): Words {
-  const model = useModel();
-  const { t, i18n } = useTranslation();
-  return useMemo(() => wordsOf(model, t, i18n.language), [model, t, i18n.language]);
+  const words = useContext(WordsContext);
+  if (!words) throw new Error("there are no words here");
+  return words;
 }

@@ -1,6 +1,7 @@
 import { PreviewCard } from "@base-ui/react/preview-card";
 import { useQuery } from "@tanstack/react-query";
-import { Link } from "@tanstack/react-router";
+import { useRouter } from "@tanstack/react-router";
+import { type MouseEvent, useState } from "react";
 import { useTranslation } from "react-i18next";
 import { read, titleText, withTitles } from "@/api/records";
 import { Skeleton } from "@/components/ui/states";
@@ -8,6 +9,7 @@ import { factsOf } from "@/format/facts";
 import { isEmpty } from "@/format/text";
 import { ObjectIcon } from "@/shell/object-icon";
 import { useModel } from "@/state/model";
+import { useWords } from "@/state/words";
 import { Value } from "./value";
 
 function Card({ object, id, title }: { object: string; id: string; title: string }) {
@@ -55,23 +57,35 @@ function Card({ object, id, title }: { object: string; id: string; title: string
   );
 }
 
-/** A way to a record; a card shows its key facts to whoever points at it. */
+/**
+ * A way to a record; a card shows its key facts to whoever points at it. A table
+ * has hundreds of them, so that the card is made for the one alone that is pointed at.
+ */
 export function RecordLink({ object, id, title }: { object: string; id: string; title: string }) {
-  const { t } = useTranslation();
+  const router = useRouter();
+  const words = useWords();
+  const [near, setNear] = useState(false);
+  const text = title || words.untitled;
+  const anchor = {
+    href: `/o/${encodeURIComponent(object)}/${encodeURIComponent(id)}`,
+    className: "truncate underline-offset-2 hover:text-accent-ink hover:underline",
+    onClick: (event: MouseEvent) => {
+      if (event.button !== 0 || event.ctrlKey || event.metaKey || event.shiftKey || event.altKey) return;
+      event.preventDefault();
+      void router.navigate({ to: "/o/$object/$id", params: { object, id } });
+    },
+  };
+  if (!near) {
+    return (
+      <a {...anchor} onPointerEnter={() => setNear(true)}>
+        {text}
+      </a>
+    );
+  }
   return (
     <PreviewCard.Root>
-      <PreviewCard.Trigger
-        delay={350}
-        render={
-          <Link
-            to="/o/$object/$id"
-            params={{ object, id }}
-            preload={false}
-            className="truncate underline-offset-2 hover:text-accent-ink hover:underline"
-          />
-        }
-      >
-        {title || t("record.untitled")}
+      <PreviewCard.Trigger delay={350} {...anchor}>
+        {text}
       </PreviewCard.Trigger>
       <PreviewCard.Portal>
         <PreviewCard.Positioner sideOffset={6} className="z-50">

@@ -31,6 +31,7 @@ import { Skeleton } from "@/components/ui/states";
 import { RecordLink } from "@/components/value/record-link";
 import { isFigure, Value } from "@/components/value/value";
 import { useModel } from "@/state/model";
+import { useWords } from "@/state/words";
 import { CellEditor } from "./cell-editor";
 import { ColumnMenu } from "./column-menu";
 import type { Column } from "./columns";
@@ -185,6 +186,7 @@ export function DataGrid(props: Props) {
     [selection, onSelection],
   );
 
+  const labelOf = useCallback((name: string) => t("list.selectRow", { name }), [t]);
   const edit = useCallback(
     (row: Row, column: string) => {
       const f = model.field(object.name, column);
@@ -327,6 +329,7 @@ export function DataGrid(props: Props) {
                 selected={selection[row.id] === true}
                 active={active.row === item.index ? active.column : -1}
                 editing={editing?.id === row.id ? editing.column : null}
+                labelOf={labelOf}
                 onToggle={toggle}
                 onActive={setActive}
                 onEdit={edit}
@@ -358,6 +361,8 @@ interface RowProps {
   selected: boolean;
   active: number;
   editing: string | null;
+  /** The words of the box that selects the row. */
+  labelOf: (name: string) => string;
   onToggle: (id: string, on: boolean) => void;
   onActive: (cell: { row: number; column: number }) => void;
   onEdit: (row: Row, column: string) => void;
@@ -372,6 +377,7 @@ const sameRow = (a: RowProps, b: RowProps): boolean =>
   a.selected === b.selected &&
   a.active === b.active &&
   a.editing === b.editing &&
+  a.labelOf === b.labelOf &&
   a.onToggle === b.onToggle &&
   a.onEdit === b.onEdit &&
   a.object === b.object;
@@ -385,14 +391,15 @@ const GridRow = memo(function GridRow({
   selected,
   active,
   editing,
+  labelOf,
   onToggle,
   onActive,
   onEdit,
   onEdited,
 }: RowProps) {
-  const { t } = useTranslation();
+  const words = useWords();
   const model = useModel();
-  const name = titleText(object, row[object.title]) || t("record.untitled");
+  const name = titleText(object, row[object.title]) || words.untitled;
   return (
     <div
       role="row"
@@ -405,11 +412,13 @@ const GridRow = memo(function GridRow({
       )}
     >
       <div role="gridcell" className="sticky start-0 z-10 flex w-10 shrink-0 items-center justify-center bg-inherit">
-        <Checkbox
+        <input
+          type="checkbox"
           checked={selected}
-          label={t("list.selectRow", { name })}
+          aria-label={labelOf(name)}
           tabIndex={-1}
-          onChange={(on) => onToggle(row.id, on)}
+          onChange={(event) => onToggle(row.id, event.target.checked)}
+          className="size-4 accent-accent"
         />
       </div>
       {columns.map((one, place) => {
