@@ -56,6 +56,11 @@ test-flows: build ## Run what people do in the page, in a browser on a real tena
 screenshots: build ## Make pictures of the main pages into .screenshots.
 	@hack/patiently.sh "Taking pictures of the page" $(NPM) run --silent screenshots
 
+# KONTOR_LONG_ROWS (1000000) makes it shorter.
+.PHONY: test-long
+test-long: setup ## Run what takes a million rows or minutes to show, and print what was measured.
+	@hack/patiently.sh "Running the long tests" go test -tags long -count=1 -timeout 120m -v ./test/long/...
+
 # Each fuzzer runs for FUZZ_TIME. What breaks one is kept in its package's testdata,
 # and every later `make test` tries it too.
 FUZZ_TIME ?= 1m
@@ -120,11 +125,11 @@ verify-generated: ## Fail if the generated files are not those that make generat
 
 .PHONY: vet
 vet: ## Run go vet.
-	@hack/patiently.sh "Running go vet" go vet ./...
+	@hack/patiently.sh "Running go vet" go vet -tags long ./...
 
 .PHONY: lint
 lint: ## Run golangci-lint.
-	@hack/patiently.sh "Running golangci-lint: the first time this takes some minutes" $(TOOL) golangci-lint run ./...
+	@hack/patiently.sh "Running golangci-lint: the first time this takes some minutes" $(TOOL) golangci-lint run --build-tags long ./...
 
 .PHONY: verify-modules
 verify-modules: ## Fail if go mod tidy would change one of the three modules.
