@@ -46,18 +46,8 @@ func must(t *testing.T, err error) {
 const strongest = 100 * time.Millisecond
 
 func TestFiftyFieldsWithChecksOnALargeTableAreOnePlanThatHoldsNoStrongLockForLong(t *testing.T) {
-	server := env.Postgres(t)
-	admin := secret.Connection{Host: server.Host, Port: server.Port, Database: "postgres", User: server.User, Password: server.Password, SSLMode: "disable"}
-	servers := provision.NewServers(provision.Options{Clock: time.Now})
-	t.Cleanup(servers.Close)
-	id := tenant.Identity{Installation: "long", Namespace: "fifty", Name: "acme"}
-	must(t, provision.NewDatabases(servers).Ensure(t.Context(), admin, id, compile.Standard(nil)))
-	database, schemas := admin.In(id.Database()), provision.NewSchemas(servers)
-	apply(t, schemas, database, compile.Standard(nil))
-	c, err := pgx.Connect(t.Context(), database.URL())
-	must(t, err)
-	defer c.Close(context.WithoutCancel(t.Context()))
-	_, err = c.Exec(t.Context(), `INSERT INTO crm.customer (id, name) SELECT gen_random_uuid(), 'Customer ' || n FROM generate_series(1, $1::integer) AS n`, rows(t))
+	schemas, database, c := tenantOf(t, "fifty")
+	_, err := c.Exec(t.Context(), `INSERT INTO crm.customer (id, name) SELECT gen_random_uuid(), 'Customer ' || n FROM generate_series(1, $1::integer) AS n`, rows(t))
 	must(t, err)
 
 	wanted := withFields(t, 50)
@@ -78,8 +68,25 @@ func TestFiftyFieldsWithChecksOnALargeTableAreOnePlanThatHoldsNoStrongLockForLon
 	}
 }
 
+// tenantOf is a tenant's database with the standard model applied, and a connection to it.
+func tenantOf(t *testing.T, namespace string) (*provision.Schemas, secret.Connection, *pgx.Conn) {
+	t.Helper()
+	server := env.Postgres(t)
+	admin := secret.Connection{Host: server.Host, Port: server.Port, Database: "postgres", User: server.User, Password: server.Password, SSLMode: "disable"}
+	servers := provision.NewServers(provision.Options{Clock: time.Now})
+	t.Cleanup(servers.Close)
+	id := tenant.Identity{Installation: "long", Namespace: namespace, Name: "acme"}
+	must(t, provision.NewDatabases(servers).Ensure(t.Context(), admin, id, compile.Standard(nil)))
+	database, schemas := admin.In(id.Database()), provision.NewSchemas(servers)
+	apply(t, schemas, database, compile.Standard(nil))
+	c, err := pgx.Connect(t.Context(), database.URL())
+	must(t, err)
+	t.Cleanup(func() { _ = c.Close(context.WithoutCancel(t.Context())) })
+	return schemas, database, c
+}
+
 // withFields is the standard model with so many fields more of customer, each with a check.
-func withFields(t *testing.T, n int) *schema.Schema {
+func withFields(t *testing.T, n int, edits ...func(*schema.Field)) *schema.Schema {
 	t.Helper()
 	document, err := compile.Standard(nil).Document()
 	must(t, err)
@@ -91,9 +98,11 @@ func withFields(t *testing.T, n int) *schema.Schema {
 		}
 		for i := range n {
 			name := fmt.Sprintf("code_%d", i)
-			o.Fields = append(o.Fields, &schema.Field{
-				Identity: name, Name: name, Column: "x_" + name, Type: schema.TypeText, Length: 10 + i, Custom: true, Source: "CustomField " + name,
-			})
+			f := &schema.Field{Identity: name, Name: name, Column: "x_" + name, Type: schema.TypeText, Length: 10 + i, Custom: true, Source: "CustomField " + name}
+			for _, edit := range edits {
+				edit(f)
+			}
+			o.Fields = append(o.Fields, f)
 		}
 	}
 	built, err := schema.Build(s)
