@@ -3,9 +3,11 @@ package crm
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/kontor-crm/kontor/internal/fault"
+	"github.com/kontor-crm/kontor/internal/query"
 	"github.com/kontor-crm/kontor/internal/schema"
 )
 
@@ -53,7 +55,8 @@ func (r *Records) explain(err error, writes []*write) error {
 		}
 	}
 	path := ""
-	if field := guarded(object, refusal); field != nil {
+	field := guarded(object, refusal)
+	if field != nil {
 		path = field.Path()
 	}
 	switch refusal.Kind {
@@ -70,11 +73,20 @@ func (r *Records) explain(err error, writes []*write) error {
 	case ConstraintNotNull:
 		return refuseAt(path, err, "is required")
 	case ConstraintCheck:
+		if field != nil && !slices.ContainsFunc(writes, func(w *write) bool { return w.object == object && w.gives(field) }) {
+			return refuseAt(path, err, "the value that the record has breaks a rule which is being introduced; give it another one with this change")
+		}
 		return refuseAt(path, err, "breaks a rule of the database")
 	case ConstraintRange:
 		return refuseAt(path, err, "does not fit into its column")
 	}
 	return err
+}
+
+// gives says whether the write decides the value of the field.
+func (w *write) gives(field *schema.Field) bool {
+	_, changed := w.changed[field]
+	return changed || w.operation == query.OperationCreate
 }
 
 // uniqueTogether are the fields of the declared index that refuses a write; nil
