@@ -39,6 +39,7 @@ func Make(applied, wanted *schema.Schema, live *Live, policy Policy) *Plan {
 	}
 	m.planRetired()
 	m.planPairs()
+	m.purge()
 	m.planKeeping()
 	m.planViews()
 	m.planUnknown()

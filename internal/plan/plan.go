@@ -66,6 +66,7 @@ const (
 	Lost           Kind = "Lost"
 	TreatValues    Kind = "TreatValues"
 	GiveBackValues Kind = "GiveBackValues"
+	PurgeValues    Kind = "PurgeValues"
 	// Unknown is what nobody does: something is there that no schema knows.
 	Unknown Kind = "Unknown"
 )
@@ -176,6 +177,8 @@ type Live struct {
 	// Kept are the columns of which values are kept that a plan has altered, by the
 	// identity of their object.
 	Kept map[string][]string
+	// Outdated says that some of them have been kept for long enough.
+	Outdated bool
 	// Begun are the plans that have begun and are not over.
 	Begun []Begun
 	// Backfills are the names of those that have begun and are not over.

@@ -114,6 +114,20 @@ func (t *tableMaker) treat() {
 	t.phases[phaseProve] = slices.Insert(t.phases[phaseProve], 0, change)
 }
 
+// purge takes away what was kept for long enough, some at a time.
+func (m *maker) purge() {
+	if !m.live.Outdated {
+		return
+	}
+	kept := inPlatform("kept_value")
+	m.add(phaseFill, Change{
+		Resource: "standard", Kind: PurgeValues, Lock: "ROW EXCLUSIVE",
+		Summary: "take away what was kept of altered values for long enough",
+		Statements: []string{"DO " + quoted("BEGIN\n  LOOP\n    DELETE FROM "+kept+" WHERE ctid = ANY(ARRAY(SELECT ctid FROM "+kept+
+			" WHERE until < now() ORDER BY until LIMIT 5000));\n    EXIT WHEN NOT FOUND;\n    COMMIT;\n  END LOOP;\nEND")},
+	})
+}
+
 // isPlain says whether the history tells a value of the storage as it is in JSON.
 func isPlain(storage schema.Storage) bool {
 	switch storage { //nolint:exhaustive // the others are told as texts

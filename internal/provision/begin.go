@@ -11,6 +11,24 @@ import (
 	"github.com/kontor-crm/kontor/internal/schema"
 )
 
+// planLock is what the session holds in a tenant's database that runs a plan which takes long.
+const planLock = 0x6b6f6e746f72 // "kontor"
+
+// holdPlan makes sure that no other process runs a plan in the database, such as one
+// that has lost the leadership and not noticed. It ends with the session, and the
+// session soon after its process, whatever it was about.
+func holdPlan(ctx context.Context, c *pgx.Conn) error {
+	var held bool
+	const hold = "SELECT pg_try_advisory_lock($1) FROM set_config('client_connection_check_interval', '5s', false)"
+	if err := c.QueryRow(ctx, hold, int64(planLock)).Scan(&held); err != nil {
+		return translate(err, "asking for the plan's own lock")
+	}
+	if !held {
+		return fault.New(fault.Unavailable, "another process runs a plan in the database %q", c.Config().Database)
+	}
+	return nil
+}
+
 // begin makes sure, when a plan alters rows that do not bear it, that they are those
 // for which that was decided: by now no more can come. From then on the plan has begun,
 // and goes on without being asked again, however often it is broken off.

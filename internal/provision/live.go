@@ -15,6 +15,7 @@ const liveSchema = `SELECT json_build_object(
   'leased', coalesce((SELECT min(revision) FROM kontor.lease WHERE expires_at > now()), 0),
   'begun', (SELECT json_agg(json_build_object('digest', digest, 'base', base, 'alters', alters)) FROM kontor.rollout),
   'backfills', (SELECT json_agg(work) FROM kontor.backfill),
+  'outdated', EXISTS (SELECT FROM kontor.kept_value WHERE until < now()),
   'kept', (
     WITH RECURSIVE found AS ( -- from one column to the next, over the index: there may be many values
       (SELECT object, column_name FROM kontor.kept_value ORDER BY object, column_name LIMIT 1)
@@ -59,6 +60,7 @@ type liveDocument struct {
 	Leased     int64                `json:"leased"`
 	Begun      []liveBegun          `json:"begun"`
 	Backfills  []string             `json:"backfills"`
+	Outdated   bool                 `json:"outdated"`
 	Kept       map[string][]string  `json:"kept"`
 	Tables     map[string]liveTable `json:"tables"`
 	Others     map[string]string    `json:"others"`
@@ -104,7 +106,7 @@ func readLive(catalogue []byte, database string, options Options) (*plan.Live, e
 	live := &plan.Live{
 		Unfinished: document.Unfinished, Leased: document.Leased, Views: document.Views, Others: document.Others, Tables: make(map[string]*plan.Table, len(document.Tables)),
 		Differences: document.Rights.differences(database, options),
-		Backfills:   document.Backfills, Kept: document.Kept,
+		Backfills:   document.Backfills, Kept: document.Kept, Outdated: document.Outdated,
 	}
 	for _, begun := range document.Begun {
 		live.Begun = append(live.Begun, plan.Begun(begun))

@@ -88,8 +88,14 @@ func (s *Schemas) Run(ctx context.Context, database secret.Connection, p *plan.P
 		how.timeout = concurrentTimeout
 	}
 	unmended := s.administer(ctx, database, p.Changes)
-	switched := false
+	alone, switched := false, false
 	err := s.asOwner(ctx, database, how, func(ctx context.Context, c *pgx.Conn) error {
+		if how.timeout > 0 {
+			if err := holdPlan(ctx, c); err != nil {
+				return err
+			}
+		}
+		alone = true
 		if err := forgetFresh(ctx, c, p.Changes); err != nil {
 			return err
 		}
@@ -103,7 +109,7 @@ func (s *Schemas) Run(ctx context.Context, database secret.Connection, p *plan.P
 		}
 		return s.applyConcurrent(ctx, c, p.Changes[split:], tell)
 	})
-	if err != nil && !switched {
+	if err != nil && alone && !switched {
 		s.takeBack(ctx, database, p, err)
 	}
 	return errors.Join(err, unmended)

@@ -266,3 +266,44 @@ func TestATreatmentThatNobodyWantsAnyMoreIsTakenBack(t *testing.T) {
 	}
 	expectNothingLeft(t, schemas, conn, coded(t, 100, schema.OnViolationRefuse))
 }
+
+func TestWhatWasKeptForLongEnoughIsTakenAwayByAPlan(t *testing.T) {
+	t.Parallel()
+	schemas, conn, c := longCodes(t, newServers(t, provision.Options{}), 60)
+	cut := coded(t, 50, schema.OnViolationTruncate)
+	must(t, schemas.Apply(t.Context(), conn, measured(t, schemas, conn, cut), cut))
+	mustExec(t, c, `UPDATE kontor.kept_value SET until = now() - interval '1 minute' WHERE record_id IN (SELECT id FROM crm.customer WHERE number % 2 = 0)`)
+	old := number(t, c, `SELECT count(*) FROM kontor.kept_value WHERE until < now()`)
+	p := measured(t, schemas, conn, cut)
+	if len(p.Changes) != 1 || p.Changes[0].Kind != plan.PurgeValues || p.Revision != p.Base {
+		t.Fatalf("the plan is %+v", p.Changes)
+	}
+	must(t, schemas.Apply(t.Context(), conn, p, cut))
+	if n := number(t, c, `SELECT count(*) FROM kontor.kept_value`); n != 37-old {
+		t.Errorf("%d values are kept; %d were to go", n, old)
+	}
+	expectNothingLeft(t, schemas, conn, cut)
+}
+
+func TestTwoProcessesDoNotRunAPlanOfTheSameDatabase(t *testing.T) {
+	t.Parallel()
+	schemas, conn, c := longCodes(t, newServers(t, provision.Options{}), 600)
+	wanted := coded(t, 50, schema.OnViolationTruncate)
+	p := measured(t, schemas, conn, wanted)
+	tried := false
+	must(t, schemas.Run(t.Context(), conn, p, wanted, func(progress plan.Progress) {
+		if tried || progress.Phase != plan.Filling {
+			return
+		}
+		tried = true
+		if err := schemas.Apply(t.Context(), conn, p, wanted); !fault.Is(err, fault.Unavailable) {
+			t.Errorf("the second process gets %v", err)
+		}
+		if n := number(t, c, `SELECT count(*) FROM pg_constraint WHERE conname LIKE 'x_code_max%' AND NOT convalidated`); n != 1 {
+			t.Error("the second process has taken back what the first does")
+		}
+	}))
+	if n := number(t, c, `SELECT count(*) FROM crm.customer WHERE char_length(x_code) = 50 AND version = 2`); n != 37 || !tried {
+		t.Errorf("%d records are cut", n)
+	}
+}
