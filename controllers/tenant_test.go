@@ -435,9 +435,9 @@ var _ = Describe("The configuration of a tenant", func() {
 		Expect(kube.Update(ctx, tier)).To(Succeed())
 		becomesReady(ctx, tier)
 
-		tier.Spec.Type, tier.Spec.Length = crmv1.FieldInteger, 0
+		tier.Spec.Type, tier.Spec.Length = crmv1.FieldGeo, 0
 		Expect(kube.Update(ctx, tier)).To(Succeed())
-		Eventually(ctx, condition(ctx, tier, crmv1.ConditionApplied)).Should(And(HavePrefix("False/ChangeRefused: "), ContainSubstring("tier"), ContainSubstring("integer")))
+		Eventually(ctx, condition(ctx, tier, crmv1.ConditionApplied)).Should(And(HavePrefix("False/ChangeRefused: "), ContainSubstring("tier"), ContainSubstring("geo")))
 		expect.Conforms(Default, tier)
 		Eventually(ctx, condition(ctx, acme, crmv1.ConditionSchemaSynced)).Should(And(HavePrefix("False/ChangesRefused"), ContainSubstring("CustomField/tier")))
 		becomesReady(ctx, acme)

@@ -308,6 +308,7 @@ func TestTheAPIServerFillsInWhatATenantDoesNotSay(t *testing.T) {
 		Database: crmv1.TenantDatabase{DeletionPolicy: crmv1.DeletionRetain},
 		ChangePolicy: crmv1.ChangePolicy{
 			Automatic: []crmv1.ChangeClass{crmv1.ChangeSafe, crmv1.ChangeCareful}, RenameGrace: &metav1.Duration{Duration: 720 * time.Hour},
+			Retention: &metav1.Duration{Duration: 720 * time.Hour},
 		},
 		DriftPolicy: crmv1.DriftHeal,
 	}

@@ -50,14 +50,14 @@ func (o *Outlook) Changes() []crmv1.PlannedChange {
 	return changes
 }
 
-// foreseen is a change as it is told beforehand. Another type counts as dangerous,
-// although the planner knows some that lose nothing.
+// foreseen is a change as it is told beforehand. Another type counts as dangerous
+// while nobody has asked the records whether they convert.
 func foreseen(change plan.Change) crmv1.PlannedChange {
 	one := Planned(change)
 	if one.Class == "" {
 		one.Class = crmv1.ChangeSafe
 	}
-	if change.Kind == plan.ChangeType {
+	if change.Kind == plan.ChangeType && change.Check != nil && change.Impact == nil {
 		one.Class = crmv1.ChangeDangerous
 	}
 	return one

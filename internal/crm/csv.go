@@ -59,10 +59,16 @@ func (r *csvRecord) harmless(delimiter byte) string {
 // harmless marks a value of a file that a spreadsheet would compute, and no other: those
 // that are marked already stay what they are.
 func harmless(value string) string {
-	if trimmed := strings.TrimSpace(value); IsFormula(trimmed) {
+	if trimmed := strings.TrimSpace(value); IsFormula(trimmed) && !isNegative(trimmed) {
 		return "'" + trimmed
 	}
 	return value
+}
+
+// isNegative says whether a text is nothing but a number below zero.
+func isNegative(text string) bool {
+	digits, found := strings.CutPrefix(text, "-")
+	return found && strings.ContainsAny(digits, "0123456789") && strings.Trim(digits, "0123456789.,") == ""
 }
 
 // csvReader reads CSV as RFC 4180 has it. encoding/csv loses the rest of a file

@@ -3,6 +3,7 @@ package provision
 import (
 	"context"
 	"slices"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 
@@ -14,6 +15,12 @@ import (
 // planLock is what the session holds in a tenant's database that runs a plan which takes long.
 const planLock = 0x6b6f6e746f72 // "kontor"
 
+// How often the lock is asked for again, and how long after the last time.
+const (
+	planLockAttempts = 30
+	planLockPause    = 200 * time.Millisecond
+)
+
 // holdPlan makes sure that no other process runs a plan in the database, such as one
 // that has lost the leadership and not noticed. It ends with the session, and the
 // session soon after its process, whatever it was about.
@@ -22,6 +29,15 @@ func holdPlan(ctx context.Context, c *pgx.Conn) error {
 	const hold = "SELECT pg_try_advisory_lock($1) FROM set_config('client_connection_check_interval', '5s', false)"
 	if err := c.QueryRow(ctx, hold, int64(planLock)).Scan(&held); err != nil {
 		return translate(err, "asking for the plan's own lock")
+	}
+	// A session whose process is gone may need a moment to notice.
+	for range planLockAttempts {
+		if held || !pause(ctx, planLockPause) {
+			break
+		}
+		if err := c.QueryRow(ctx, "SELECT pg_try_advisory_lock($1)", int64(planLock)).Scan(&held); err != nil {
+			return translate(err, "asking for the plan's own lock")
+		}
 	}
 	if !held {
 		return fault.New(fault.Unavailable, "another process runs a plan in the database %q", c.Config().Database)
