@@ -56,7 +56,8 @@ var _ = Describe("A preview", func() {
 
 	It("counts the records, says what would wait, and changes nothing", func(ctx SpecContext) {
 		writes := query(ctx, databaseOf("test", acme), "SELECT count(*)::text FROM kontor.plan_history")
-		p := preview(field("code", "type: text, length: 50"), field("fresh", "type: integer"))
+		rule := "apiVersion: crm.kontor.dev/v1alpha1\nkind: ValidationRule\nmetadata: {name: coded}\nspec: {object: customer, expression: code != 'none', message: {en: 'No'}}"
+		p := preview(field("code", "type: text, length: 50"), field("fresh", "type: integer"), rule)
 		becomesAnswered(ctx, p)
 		Expect(p.Status.Phase).To(Equal(crmv1.PlanPlanned))
 		Expect(p.Status.Class).To(Equal(crmv1.ChangeDangerous))
@@ -71,6 +72,9 @@ var _ = Describe("A preview", func() {
 		Expect(shorter.Impact.Records).To(BeEquivalentTo(5))
 		Expect(shorter.Impact.Failing).To(BeEquivalentTo(2))
 		Expect(shorter.Impact.FailingRecords).To(HaveLen(2))
+		Expect(shorter.Estimate.Duration).To(Equal(time.Second))
+		Expect(shorter.Dependents).To(Equal([]string{"ValidationRule/coded"}))
+		Expect(shorter.Undo).To(Equal(crmv1.UndoYes))
 		Expect(shorter.Waits).To(Equal("2 records do not bear it and have to be mended first"))
 		Expect(customersHave(ctx, acme, "x_fresh")).To(BeFalse())
 		Expect(query(ctx, databaseOf("test", acme), "SELECT count(*)::text FROM kontor.plan_history")).To(Equal(writes))

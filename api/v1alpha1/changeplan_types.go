@@ -423,11 +423,56 @@ type PlannedChange struct {
 	// +kubebuilder:validation:MaxLength=1024
 	Refused string `json:"refused,omitempty"`
 
+	// estimate is about how long the change takes, rounded up to one of a few steps from
+	// one second to three days. It is an estimate: from the kind of the change and the
+	// size of the table, for a small server with people at work, without the time for
+	// which a lock is waited for. Absent where no database was looked at.
+	// +optional
+	// +kubebuilder:validation:Type=string
+	// +kubebuilder:validation:MaxLength=20
+	Estimate *metav1.Duration `json:"estimate,omitempty"`
+
+	// dependents are the first ten resources that need the object or the field, by gates,
+	// rules, formulas, indexes and the like, as "ValidationRule/paid", sorted.
+	// +optional
+	// +listType=atomic
+	// +kubebuilder:validation:MaxItems=10
+	// +kubebuilder:validation:items:MaxLength=512
+	Dependents []string `json:"dependents,omitempty"`
+
+	// undo says whether putting the resources back undoes the change: Yes, if the records
+	// that came since bear it; KeptData, with the values that it alters or hides, which are
+	// kept for undoFor; No, when data goes for good.
+	// +optional
+	Undo UndoKind `json:"undo,omitempty"`
+
+	// undoFor is how long after the change what it alters is kept.
+	// +optional
+	// +kubebuilder:validation:Type=string
+	// +kubebuilder:validation:MaxLength=20
+	UndoFor *metav1.Duration `json:"undoFor,omitempty"`
+
 	// impact is what the change means for the records that are there; absent when
 	// it asks nothing of them.
 	// +optional
 	Impact *ChangeImpact `json:"impact,omitempty"`
 }
+
+// UndoKind says whether a change can be undone.
+// +kubebuilder:validation:Enum=Yes;KeptData;No
+type UndoKind string
+
+// Whether a change can be undone.
+const (
+	// UndoYes: putting the resources back undoes it; the records that came since have to
+	// bear that.
+	UndoYes UndoKind = "Yes"
+	// UndoKeptData: likewise, and values that the change alters or hides come back as long
+	// as they are kept.
+	UndoKeptData UndoKind = "KeptData"
+	// UndoNo: data goes for good.
+	UndoNo UndoKind = "No"
+)
 
 // ChangeImpact is what a change means for the records that are there.
 type ChangeImpact struct {

@@ -80,6 +80,7 @@ func (r *run) decideWanted(ctx context.Context, all *resources, live *plan.Live,
 	if !held.plan.Empty() {
 		return held, nil // what waits is planned on top of it
 	}
+	tellDependents(full.plan.Changes, full.compiled.Schema, r.applied)
 	name, err := r.propose(ctx, record, full.plan, waits, verdict)
 	if err != nil {
 		return nil, err

@@ -34,6 +34,7 @@ func (r *run) apply(ctx context.Context, d *decision, database secret.Connection
 	wanted := d.compiled.Schema
 	wanted.Revision = d.plan.Revision
 	var err error
+	tellDependents(d.plan.Changes, d.compiled.Schema, d.applied)
 	if d.plan.Origin, err = d.origin(r.tenant, r.planName(d.plan)); err != nil {
 		return err
 	}
@@ -289,6 +290,14 @@ func Planned(change plan.Change) crmv1.PlannedChange {
 	one := crmv1.PlannedChange{
 		Resource: strings.Replace(change.Resource, " ", "/", 1), Summary: cut(change.Summary, maxSummary), Class: effectiveClass(change),
 		SQL: cut(strings.Join(statements, ";\n"), maxSQL), Lock: change.Lock, Rewrites: change.Rewrites,
+	}
+	one.Dependents = change.Dependents
+	if about, known := change.Estimate(); known {
+		one.Estimate = &metav1.Duration{Duration: about}
+	}
+	undo, kept := change.Reversal()
+	if one.Undo = crmv1.UndoKind(undo); kept > 0 {
+		one.UndoFor = &metav1.Duration{Duration: kept}
 	}
 	if impact := change.Impact; impact != nil {
 		one.Impact = &crmv1.ChangeImpact{

@@ -25,6 +25,8 @@ type Outlook struct {
 func Foresee(wanted compile.Input, live *plan.Live) (*Outlook, compile.Result) {
 	compiled := compile.Compile(wanted)
 	o := &Outlook{Plan: plan.Make(wanted.Applied, compiled.Schema, live, plan.Policy{}), tenant: wanted.Tenant.Name}
+	tellDependents(o.Plan.Changes, compiled.Schema, wanted.Applied)
+	tellDependents(o.Plan.Refused, compiled.Schema, wanted.Applied)
 	for _, one := range compiled.Retained {
 		o.Retained = append(o.Retained, slashed(one))
 	}

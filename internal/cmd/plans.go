@@ -230,6 +230,9 @@ func describe(p *crmv1.ChangePlan, out io.Writer) error {
 		if change.Waits != "" {
 			fmt.Fprintf(out, "             waits: %s\n", change.Waits)
 		}
+		for _, note := range aboutChange(&change) {
+			fmt.Fprintf(out, "             %s\n", note)
+		}
 		if impact := change.Impact; impact != nil {
 			fmt.Fprintf(out, "             %d records, %d with a value, %d failing\n", impact.Records, impact.Filled, impact.Failing)
 			for _, id := range impact.FailingRecords {

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"io"
 	"strings"
+	"time"
 
 	crmv1 "github.com/kontor-crm/kontor/api/v1alpha1"
 )
@@ -82,6 +83,25 @@ func (c *previewChange) notes() []string {
 	}
 	if c.Rewrites && c.Refused == "" {
 		notes = append(notes, "rewrites the table")
+	}
+	return append(notes, aboutChange(&c.PlannedChange)...)
+}
+
+// aboutChange is what there is to say of a change's time, of what needs it, and of the
+// way back, where that is worth a word.
+func aboutChange(c *crmv1.PlannedChange) []string {
+	var notes []string
+	if c.Estimate != nil && c.Estimate.Duration > time.Second {
+		notes = append(notes, "takes about "+c.Estimate.Duration.String()+" (an estimate)")
+	}
+	if len(c.Dependents) > 0 {
+		notes = append(notes, "needed by "+strings.Join(c.Dependents, ", "))
+	}
+	switch {
+	case c.Undo == crmv1.UndoNo:
+		notes = append(notes, "cannot be undone")
+	case c.Undo == crmv1.UndoKeptData && c.UndoFor != nil:
+		notes = append(notes, "what it alters is kept for "+c.UndoFor.Duration.String())
 	}
 	return notes
 }

@@ -47,6 +47,7 @@ func Make(applied, wanted *schema.Schema, live *Live, policy Policy) *Plan {
 	for _, phase := range m.phases {
 		p.Changes = append(p.Changes, phase...)
 	}
+	m.sizes()
 	p.wanted = wanted.Digest()
 	p.Digest = p.digest()
 	return p

@@ -162,6 +162,12 @@ type Change struct {
 	Mends bool
 	// Reason says why a change is refused, or why drift stays, naming the old and the new.
 	Reason string
+	// Size is how large the table is, and Dependents what else needs the object or field, as
+	// "CustomField/tier". Both are told, and in no digest.
+	Size       Size
+	Dependents []string
+
+	keptFor time.Duration
 }
 
 // Live is the state of a tenant's database, from its catalogue.
@@ -215,6 +221,9 @@ type Table struct {
 	Triggers    map[string]Trigger
 	// HasRows says that there is at least one row, deleted ones included.
 	HasRows bool
+	// Rows are as many as PostgreSQL supposes, -1 or 0 where it has not counted; Bytes are
+	// those of the table itself.
+	Rows, Bytes int64
 }
 
 // Column is one live column.

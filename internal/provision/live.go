@@ -25,6 +25,7 @@ const liveSchema = `SELECT json_build_object(
     SELECT json_object_agg(object, columns) FROM (SELECT object, json_agg(column_name) AS columns FROM found GROUP BY object) AS all_of_them),
   'tables', coalesce((
     SELECT json_object_agg(c.relname, json_build_object(
+      'rows', c.reltuples::bigint, 'bytes', pg_relation_size(c.oid),
       'hasRows', CASE WHEN pg_relation_size(c.oid) = 0 THEN false
         ELSE query_to_xml(format('SELECT FROM crm.%I LIMIT 1', c.relname), nulls => true, tableforest => true, targetns => '')::text LIKE '%<row%' END,
       'columns', (
@@ -74,7 +75,9 @@ type liveBegun struct {
 }
 
 type liveTable struct {
-	HasRows bool `json:"hasRows"`
+	HasRows bool  `json:"hasRows"`
+	Rows    int64 `json:"rows"`
+	Bytes   int64 `json:"bytes"`
 	Columns map[string]struct {
 		Type    string `json:"type"`
 		NotNull bool   `json:"notNull"`
@@ -113,7 +116,7 @@ func readLive(catalogue []byte, database string, options Options) (*plan.Live, e
 	}
 	for name, t := range document.Tables {
 		table := &plan.Table{
-			HasRows: t.HasRows, Columns: make(map[string]plan.Column, len(t.Columns)),
+			HasRows: t.HasRows, Rows: t.Rows, Bytes: t.Bytes, Columns: make(map[string]plan.Column, len(t.Columns)),
 			Constraints: make(map[string]plan.Constraint, len(t.Constraints)), Indexes: make(map[string]plan.Index, len(t.Indexes)),
 			Triggers: make(map[string]plan.Trigger, len(t.Triggers)),
 		}
