@@ -5,9 +5,11 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	crmv1 "github.com/kontor-crm/kontor/api/v1alpha1"
 	"github.com/kontor-crm/kontor/test/env"
@@ -131,6 +133,11 @@ var _ = Describe("A change that the records may not bear", func() {
 		someCustomers(ctx, 963, `'short'`)
 		someCustomers(ctx, 37, `lpad(random()::text, 80, 'x')`)
 		database := databaseOf("test", acme)
+		Eventually(ctx, func() error {
+			_ = expect.Condition(ctx, kube, acme, crmv1.ConditionReady)
+			acme.Spec.ChangePolicy.Retention = &metav1.Duration{Duration: 48 * time.Hour}
+			return kube.Update(ctx, acme)
+		}).Should(Succeed())
 		execute(ctx, database, `CREATE TABLE public.before AS SELECT id, x_code FROM crm.customer`)
 		Eventually(ctx, func() error {
 			_ = expect.Condition(ctx, kube, code, crmv1.ConditionReady)
@@ -163,6 +170,7 @@ var _ = Describe("A change that the records may not bear", func() {
 		Eventually(ctx, phaseOf(ctx, p)).Should(HavePrefix("Applied: "))
 		Expect(query(ctx, database, `SELECT count(*)::text FROM crm.customer WHERE length(x_code) = 50 AND version = 2`)).To(Equal("37"))
 		Expect(query(ctx, database, `SELECT count(*)::text FROM kontor.kept_value k JOIN public.before b ON b.id = k.record_id AND b.x_code = k.value`)).To(Equal("37"))
+		Expect(query(ctx, database, `SELECT bool_and(until > now() + interval '47 hours' AND until <= now() + interval '48 hours')::text FROM kontor.kept_value`)).To(Equal("true"))
 
 		execute(ctx, database, `UPDATE crm.customer SET x_code = 'mine' WHERE id = (SELECT min(record_id::text)::uuid FROM kontor.kept_value)`)
 		length(ctx, 100)

@@ -342,8 +342,9 @@ type FieldSpec struct {
 	// length, min, max, scale or set of options: Refuse leaves the field as it is until
 	// somebody has mended them, Truncate cuts texts to the length, and Clear takes the
 	// values away. Both alter records, and so need an approval. The values are kept as
-	// they were for 30 days: when the field becomes as wide again, they are given back
-	// to the records in which nobody has changed them since. Without it, Refuse.
+	// they were for the retention that the Tenant's changePolicy says: when the field
+	// becomes as wide again, they are given back to the records in which nobody has
+	// changed them since. Without it, Refuse.
 	// +optional
 	OnViolation OnViolation `json:"onViolation,omitempty"`
 

@@ -195,7 +195,7 @@ func decide(tenant *crmv1.Tenant, all *resources, applied *schema.Schema, live *
 	d := &decision{resources: all, applied: applied, refused: map[compile.Ref]string{}, waiting: waiting, retention: retention(tenant)}
 	held := maps.Clone(all.suspended)
 	maps.Copy(held, waiting)
-	policy := plan.Policy{HealDrift: tenant.Spec.DriftPolicy != crmv1.DriftReport}
+	policy := plan.Policy{HealDrift: tenant.Spec.DriftPolicy != crmv1.DriftReport, Retention: d.retention}
 	d.heals = policy.HealDrift
 	for {
 		d.compiled = compile.Compile(compile.Input{
