@@ -25,6 +25,7 @@ type stored struct {
 	Pipelines    json.RawMessage `json:"pipelines"`
 	Rules        json.RawMessage `json:"rules"`
 	Indexes      json.RawMessage `json:"indexes"`
+	Retired      json.RawMessage `json:"retired"`
 }
 
 // Load is as the function Load.
@@ -52,7 +53,7 @@ func (l *Library) Load(document []byte) (*Schema, error) {
 // modelDigest is the same for schemas that differ in nothing but what is the tenant's own.
 func (s *stored) modelDigest() (digest [sha256.Size]byte) {
 	hash := sha256.New()
-	for _, part := range []json.RawMessage{s.Objects, s.Pipelines, s.Rules, s.Indexes} {
+	for _, part := range []json.RawMessage{s.Objects, s.Pipelines, s.Rules, s.Indexes, s.Retired} {
 		_, _ = fmt.Fprintf(hash, "%d %d ", s.Format, len(part)) // a hash takes everything
 		_, _ = hash.Write(part)
 	}

@@ -96,3 +96,29 @@ func TestALibraryRefusesABrokenDocument(t *testing.T) {
 		}
 	}
 }
+
+func TestWhatATenantHasRetiredIsItsOwn(t *testing.T) {
+	t.Parallel()
+	alike, err := schema.Load(documentOf(t, "acme", 3, "deal"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	alike.Retired.Fields = []schema.RetiredField{{Object: "deal", Form: &schema.Field{Identity: "seat", Name: "seat", Column: "x_seat", Type: schema.TypeText}}}
+	retiring, err := alike.Document()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var library schema.Library
+	first, err := library.Load(retiring)
+	if err != nil {
+		t.Fatal(err)
+	}
+	second, err := library.Load(documentOf(t, "globex", 5, "deal"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(first.Retired.Fields) != 1 || len(second.Retired.Fields) != 0 {
+		t.Errorf("the one has retired %d fields, and the other, which has retired none, %d", len(first.Retired.Fields), len(second.Retired.Fields))
+	}
+	runtime.KeepAlive(first)
+}
