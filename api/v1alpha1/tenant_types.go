@@ -1,6 +1,10 @@
 package v1alpha1
 
-import metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+import (
+	"time"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+)
 
 // Tenant is one customer organisation. It is alone in its namespace, and all
 // CustomObjects, CustomFields and Pipelines of the namespace belong to it. It
@@ -297,6 +301,18 @@ type ChangePolicy struct {
 	// +kubebuilder:validation:Pattern=`^([0-9]+(\.[0-9]+)?(ms|s|m|h))+$`
 	// +kubebuilder:validation:XValidation:rule="duration(self) >= duration('0s') && duration(self) <= duration('87600h')",message="retention is at most 87600h"
 	Retention *metav1.Duration `json:"retention,omitempty"`
+}
+
+// defaultRetention is the default of ChangePolicy.Retention.
+const defaultRetention = 720 * time.Hour
+
+// RetentionTime is how long data that is out of use is kept: Retention, or its default
+// where no API server has filled it in.
+func (p ChangePolicy) RetentionTime() time.Duration {
+	if p.Retention == nil {
+		return defaultRetention
+	}
+	return p.Retention.Duration
 }
 
 // ChangeWindow is a time of the day, in the tenant's time zone.

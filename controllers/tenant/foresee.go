@@ -24,7 +24,7 @@ type Outlook struct {
 // Foresee plans from the live database to what the wanted resources describe.
 func Foresee(wanted compile.Input, live *plan.Live) (*Outlook, compile.Result) {
 	compiled := compile.Compile(wanted)
-	o := &Outlook{Plan: plan.Make(wanted.Applied, compiled.Schema, live, plan.Policy{Retention: retention(wanted.Tenant)}), tenant: wanted.Tenant.Name}
+	o := &Outlook{Plan: plan.Make(wanted.Applied, compiled.Schema, live, plan.Policy{Retention: wanted.Tenant.Spec.ChangePolicy.RetentionTime()}), tenant: wanted.Tenant.Name}
 	tellDependents(o.Plan.Changes, compiled.Schema, wanted.Applied)
 	tellDependents(o.Plan.Refused, compiled.Schema, wanted.Applied)
 	for _, one := range compiled.Retained {

@@ -17,18 +17,8 @@ import (
 	"github.com/kontor-crm/kontor/internal/secret"
 )
 
-// defaultRetention is how long the data of what was deleted is kept when the Tenant does not say.
-const defaultRetention = 720 * time.Hour
-
 // noteInUse says why an option or a stage is kept longer.
 const noteInUse = "records still have it"
-
-func retention(tenant *crmv1.Tenant) time.Duration {
-	if tenant.Spec.ChangePolicy.Retention == nil {
-		return defaultRetention
-	}
-	return tenant.Spec.ChangePolicy.Retention.Duration
-}
 
 // purging adds to a decision that does nothing the purge of what was kept long enough.
 // It is a plan of its own: nobody has to approve it, and nothing else waits for it.

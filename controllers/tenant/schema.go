@@ -192,7 +192,7 @@ type decision struct {
 // is refused or nobody is left to hold: each round holds at least one more, so it ends.
 // Those that wait are held from the beginning.
 func decide(tenant *crmv1.Tenant, all *resources, applied *schema.Schema, live *plan.Live, waiting map[compile.Ref]string) *decision {
-	d := &decision{resources: all, applied: applied, refused: map[compile.Ref]string{}, waiting: waiting, retention: retention(tenant)}
+	d := &decision{resources: all, applied: applied, refused: map[compile.Ref]string{}, waiting: waiting, retention: tenant.Spec.ChangePolicy.RetentionTime()}
 	held := maps.Clone(all.suspended)
 	maps.Copy(held, waiting)
 	policy := plan.Policy{HealDrift: tenant.Spec.DriftPolicy != crmv1.DriftReport, Retention: d.retention}

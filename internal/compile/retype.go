@@ -4,6 +4,7 @@ import (
 	"slices"
 	"time"
 
+	crmv1 "github.com/kontor-crm/kontor/api/v1alpha1"
 	"github.com/kontor-crm/kontor/internal/schema"
 )
 
@@ -68,12 +69,10 @@ func (c *compiler) kept(previous []schema.Previous) []schema.Previous {
 	return kept
 }
 
-// defaultRetention is how long values are kept that are out of use when the Tenant does not say.
-const defaultRetention = 720 * time.Hour
-
+// retention is how long values are kept that are out of use.
 func (c *compiler) retention() time.Duration {
-	if c.in.Tenant == nil || c.in.Tenant.Spec.ChangePolicy.Retention == nil {
-		return defaultRetention
+	if c.in.Tenant == nil {
+		return crmv1.ChangePolicy{}.RetentionTime()
 	}
-	return c.in.Tenant.Spec.ChangePolicy.Retention.Duration
+	return c.in.Tenant.Spec.ChangePolicy.RetentionTime()
 }

@@ -179,7 +179,7 @@ func (k *keeper) drop() []string {
 func (k *keeper) create() []string {
 	statements := []string{
 		"CREATE OR REPLACE FUNCTION " + inRecords(k.name) + "() RETURNS trigger LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS " +
-			strings.TrimSpace(schema.QuoteLiteral(k.body)),
+			quoted(k.body),
 	}
 	for _, trigger := range k.triggers {
 		statements = append(statements, "CREATE OR REPLACE TRIGGER "+schema.QuoteIdent(trigger.name)+" "+trigger.definition)

@@ -358,7 +358,7 @@ func (t *tableMaker) planDefault(c *column, live Column, normal, healing *altera
 		into.before = append(into.before, "CREATE SEQUENCE IF NOT EXISTS "+inRecords(c.sequence))
 		if t.live.HasRows { // go on behind the greatest number
 			into.before = append(into.before, fmt.Sprintf("SELECT setval(%s::regclass, greatest((SELECT max(%s) FROM %s), 0) + 1, false)",
-				strings.TrimSpace(schema.QuoteLiteral(inRecords(c.sequence))), counted(c), t.object().QualifiedTable()))
+				quoted(inRecords(c.sequence)), counted(c), t.object().QualifiedTable()))
 		}
 		into.after = append(into.after, ownSequence(t.object(), c))
 		return

@@ -107,7 +107,7 @@ const (
 
 // day goes between a day and its midnight in the organisation's time zone.
 func (c conversion) day(value string) guarded {
-	zone, sound, soundThere := literalOf(c.zone), soundMoment, soundDay
+	zone, sound, soundThere := quoted(c.zone), soundMoment, soundDay
 	made := "(" + value + " AT TIME ZONE " + zone + ")::date"
 	if c.from.Type == schema.TypeDate {
 		sound, soundThere = soundDay, soundMoment
@@ -128,7 +128,7 @@ func (c conversion) show(value string) guarded {
 		return guarded{value: "('PT' || " + unit(value+" / 3600", "H", "") + " || " + unit(value+" / 60 % 60", "M", "") + " || " + unit(value+" % 60", "S", " OR "+value+" = 0") + ")"}
 	case schema.TypeBoolean:
 		yes, no := c.how.Words(true)[0], c.how.Words(false)[0]
-		return guarded{value: "CASE " + value + " WHEN true THEN " + literalOf(yes) + " WHEN false THEN " + literalOf(no) + " END"}
+		return guarded{value: "CASE " + value + " WHEN true THEN " + quoted(yes) + " WHEN false THEN " + quoted(no) + " END"}
 	case schema.TypeDate:
 		return guarded{conditions: []string{value + soundDay}, value: c.written(value)}
 	case schema.TypeDateTime:
@@ -159,7 +159,7 @@ func (c conversion) written(day string) string {
 		unit, digits := strings.ToLower(map[string]string{"YYYY": "year", "MM": "month", "DD": "day"}[place.Part]), len(place.Part)
 		parts = append(parts, fmt.Sprintf("lpad(extract(%s FROM %s)::integer::text, %d, '0')", unit, day, digits))
 		if place.Behind != "" {
-			parts = append(parts, literalOf(place.Behind))
+			parts = append(parts, quoted(place.Behind))
 		}
 	}
 	return "(" + strings.Join(parts, " || ") + ")"
@@ -189,7 +189,7 @@ func (c conversion) read(text string) guarded {
 		var cases []string
 		for _, meaning := range []bool{true, false} {
 			for _, word := range c.how.Words(meaning) {
-				cases = append(cases, fmt.Sprintf("WHEN %s THEN %t", literalOf(strings.ToLower(word)), meaning))
+				cases = append(cases, fmt.Sprintf("WHEN %s THEN %t", quoted(strings.ToLower(word)), meaning))
 			}
 		}
 		return guarded{value: "CASE lower(" + text + ") " + strings.Join(cases, " ") + " END"}
@@ -242,12 +242,12 @@ func (c conversion) readDay(text, rest string) guarded {
 		group[part] = pattern + whole.String()
 	}
 	of := func(part string) string {
-		return "substring(" + text + " FROM " + literalOf(group[part]) + ")::integer"
+		return "substring(" + text + " FROM " + quoted(group[part]) + ")::integer"
 	}
 	first := "make_date(" + of("YYYY") + ", " + of("MM") + ", 1)"
 	day := "(" + first + " + (" + of("DD") + " - 1))"
 	return guarded{
-		conditions: []string{text + " ~ " + literalOf(group[""]+rest), "extract(month FROM " + day + ") = " + of("MM")},
+		conditions: []string{text + " ~ " + quoted(group[""]+rest), "extract(month FROM " + day + ") = " + of("MM")},
 		value:      day,
 	}
 }
@@ -278,7 +278,7 @@ func (c conversion) key(text string) string {
 	add := func(text, key string) {
 		if text = strings.ToLower(strings.TrimSpace(text)); text != "" && !seen[text] {
 			seen[text] = true
-			cases = append(cases, "WHEN "+literalOf(text)+" THEN "+literalOf(key))
+			cases = append(cases, "WHEN "+quoted(text)+" THEN "+quoted(key))
 		}
 	}
 	for _, option := range c.to.Options {
@@ -300,7 +300,7 @@ func (c conversion) label(value string) string {
 	var cases []string
 	for _, option := range c.from.Options {
 		if label := option.Label.In(c.language); label != "" {
-			cases = append(cases, "WHEN "+literalOf(option.Key)+" THEN "+literalOf(label))
+			cases = append(cases, "WHEN "+quoted(option.Key)+" THEN "+quoted(label))
 		}
 	}
 	if len(cases) == 0 {
@@ -308,5 +308,3 @@ func (c conversion) label(value string) string {
 	}
 	return "CASE " + value + " " + strings.Join(cases, " ") + " ELSE " + value + " END"
 }
-
-func literalOf(text string) string { return strings.TrimSpace(schema.QuoteLiteral(text)) }

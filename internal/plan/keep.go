@@ -328,7 +328,7 @@ func (f *keptField) fill(fresh bool) *Backfill {
 func (f *keptField) marking(mark string) string {
 	text := "NULL"
 	if mark != "" {
-		text = strings.TrimSpace(schema.QuoteLiteral(mark))
+		text = quoted(mark)
 	}
 	return "COMMENT ON COLUMN " + f.object.QualifiedTable() + "." + schema.QuoteIdent(f.field.Column) + " IS " + text
 }

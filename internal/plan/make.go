@@ -344,7 +344,7 @@ func (m *maker) planView(o *schema.Object, v view) {
 	change.Summary = fmt.Sprintf("make view %q", v.name)
 	change.Statements = []string{
 		"CREATE VIEW " + inReporting(v.name) + " AS " + v.query,
-		"COMMENT ON VIEW " + inReporting(v.name) + " IS " + strings.TrimSpace(schema.QuoteLiteral(v.comment)),
+		"COMMENT ON VIEW " + inReporting(v.name) + " IS " + quoted(v.comment),
 	}
 	m.add(phaseViews, change)
 }
@@ -359,7 +359,7 @@ func ownSequence(o *schema.Object, c *column) string {
 }
 
 func nextValue(c *column) string {
-	next := "nextval(" + strings.TrimSpace(schema.QuoteLiteral(inRecords(c.sequence))) + "::regclass)"
+	next := "nextval(" + quoted(inRecords(c.sequence)) + "::regclass)"
 	if c.around != "" {
 		return c.around + next + ")"
 	}

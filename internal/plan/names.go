@@ -85,3 +85,7 @@ func inRecords(name string) string {
 func inReporting(name string) string {
 	return schema.QuoteIdent(schema.ReportingSchema) + "." + schema.QuoteIdent(name)
 }
+
+// quoted is a text as a literal of SQL, without the space that QuoteLiteral sets before
+// one with escapes.
+func quoted(text string) string { return strings.TrimSpace(schema.QuoteLiteral(text)) }

@@ -120,7 +120,7 @@ func pairingOf(s *schema.Schema, o *schema.Object, f *schema.Field) *pairing {
 
 // create makes the pairing, or makes it right: all of it or nothing.
 func (p *pairing) create() string {
-	return "CREATE OR REPLACE FUNCTION " + inRecords(p.name) + "() RETURNS trigger LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS " + literalOf(p.body) +
+	return "CREATE OR REPLACE FUNCTION " + inRecords(p.name) + "() RETURNS trigger LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS " + quoted(p.body) +
 		";\nCREATE OR REPLACE TRIGGER " + schema.QuoteIdent(p.trigger.name) + " " + p.trigger.definition
 }
 

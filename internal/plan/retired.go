@@ -180,8 +180,6 @@ func goThroughHistory(what string, o *schema.Object, where string) string {
 		"    reached := upto;\n    COMMIT;\n  END LOOP;\nEND")
 }
 
-func quoted(text string) string { return strings.TrimSpace(schema.QuoteLiteral(text)) }
-
 // needsCurrency says whether an object, or one of its retired fields, holds money.
 func (m *maker) needsCurrency(o *schema.Object) bool {
 	return o.HasCurrency() || slices.ContainsFunc(m.wanted.Retired.FieldsOf(o.Identity), func(f schema.RetiredField) bool { return f.Form.Type == schema.TypeMoney })

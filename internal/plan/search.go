@@ -97,5 +97,5 @@ func (m *maker) searchedOtherwise(o *schema.Object) bool {
 // forgetSearch forgets how far the table is filled, so that it is filled from the beginning.
 func forgetSearch(o *schema.Object) string {
 	return "DELETE FROM " + schema.QuoteIdent(schema.PlatformSchema) + "." + schema.QuoteIdent(schema.SearchStateTable) +
-		" WHERE " + schema.QuoteIdent("object") + " = " + strings.TrimSpace(schema.QuoteLiteral(o.Identity))
+		" WHERE " + schema.QuoteIdent("object") + " = " + quoted(o.Identity)
 }

@@ -118,7 +118,7 @@ func columnOf(s *schema.Schema, o *schema.Object, f *schema.Field) column {
 		c.sequence = sequenceName(o.Table, f.Column)
 		if f.Pattern != "" {
 			c.around = fmt.Sprintf("kontor.numbered(%s::text, %s::text, ",
-				strings.TrimSpace(schema.QuoteLiteral(f.Pattern)), strings.TrimSpace(schema.QuoteLiteral(s.Organisation.TimeZone)))
+				quoted(f.Pattern), quoted(s.Organisation.TimeZone))
 		}
 		c.notNull = f.System
 	case f.Type == schema.TypeRelation:
@@ -258,19 +258,19 @@ func conditionOn(name string, rule schema.Rule) string {
 	case schema.RuleEachOneOf:
 		return fmt.Sprintf("%s <@ %s", name, textArray(rule.Values))
 	case schema.RulePattern:
-		return fmt.Sprintf("%s ~ %s", name, strings.TrimSpace(schema.QuoteLiteral(rule.Pattern)))
+		return fmt.Sprintf("%s ~ %s", name, quoted(rule.Pattern))
 	}
 	return "true"
 }
 
 // textArray is a list of texts in one order, whatever order people give to the options.
 func textArray(values []string) string {
-	quoted := make([]string, 0, len(values))
+	literals := make([]string, 0, len(values))
 	for _, value := range values {
-		quoted = append(quoted, strings.TrimSpace(schema.QuoteLiteral(value)))
+		literals = append(literals, quoted(value))
 	}
-	slices.Sort(quoted)
-	return "ARRAY[" + strings.Join(quoted, ", ") + "]::text[]"
+	slices.Sort(literals)
+	return "ARRAY[" + strings.Join(literals, ", ") + "]::text[]"
 }
 
 func indexesOf(s *schema.Schema, o *schema.Object, f *schema.Field) []part {
@@ -313,7 +313,7 @@ func literal(f *schema.Field, text string) string {
 	}
 	switch v := value.(type) {
 	case string:
-		return strings.TrimSpace(schema.QuoteLiteral(v)) + "::" + string(f.Storage())
+		return quoted(v) + "::" + string(f.Storage())
 	case int64:
 		return fmt.Sprintf("'%d'::bigint", v)
 	case decimal.Decimal:
@@ -321,7 +321,7 @@ func literal(f *schema.Field, text string) string {
 	case bool:
 		return fmt.Sprintf("%t", v)
 	case []string:
-		return strings.TrimSpace(schema.QuoteLiteral("{"+strings.Join(v, ",")+"}")) + "::text[]"
+		return quoted("{"+strings.Join(v, ",")+"}") + "::text[]"
 	case time.Time:
 		if f.Type == schema.TypeDate {
 			return "'" + v.Format(time.DateOnly) + "'::date"

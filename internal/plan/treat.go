@@ -140,7 +140,7 @@ func isPlain(storage schema.Storage) bool {
 // searchAnew has a worker read the records of the object once more, so that search
 // finds them by what they say now.
 func searchAnew(o *schema.Object) string {
-	return "UPDATE " + inPlatform(schema.SearchStateTable) + " SET reached = '00000000-0000-0000-0000-000000000000' WHERE object = " + literalOf(o.Identity)
+	return "UPDATE " + inPlatform(schema.SearchStateTable) + " SET reached = '00000000-0000-0000-0000-000000000000' WHERE object = " + quoted(o.Identity)
 }
 
 // giveBack gives values that a plan has altered back to the records that nobody has
@@ -172,7 +172,7 @@ func (t *tableMaker) giveBack(c *column) {
 	if beside := c.field.Companion(); beside != nil {
 		fill.Set = append(fill.Set, Assignment{
 			Column: beside.Column, Field: beside.Identity, Follows: true,
-			Value: "(SELECT b.value FROM " + inPlatform("kept_value") + " AS b WHERE b.object = " + literalOf(o.Identity) + " AND b.column_name = " + literalOf(beside.Column) +
+			Value: "(SELECT b.value FROM " + inPlatform("kept_value") + " AS b WHERE b.object = " + quoted(o.Identity) + " AND b.column_name = " + quoted(beside.Column) +
 				" AND b.record_id = r." + rowID + " AND b.revision = (" + keptChain(o, c, "c.revision") + "))::" + string(beside.Storage()),
 		})
 	}
@@ -197,7 +197,7 @@ func (t *tableMaker) isTreated(c *column) bool {
 // changed the value since.
 func keptChain(o *schema.Object, c *column, what string) string {
 	kept := " FROM " + inPlatform("kept_value") + " AS k"
-	of := "k.object = " + literalOf(o.Identity) + " AND k.column_name = " + literalOf(c.name) + " AND k.record_id = r." + rowID
+	of := "k.object = " + quoted(o.Identity) + " AND k.column_name = " + quoted(c.name) + " AND k.record_id = r." + rowID
 	bears := []string{"true"}
 	for _, rule := range c.field.Rules() {
 		bears = append(bears, "("+conditionOf("(c.value)::"+string(c.storage), c.field, rule)+") IS NOT FALSE")
@@ -227,18 +227,18 @@ func (b *Backfill) alterRecords() string {
 		}
 		if !set.Follows {
 			told = append(told, fmt.Sprintf("CASE WHEN f.o%d IS DISTINCT FROM f.v%d THEN jsonb_build_object(%s, jsonb_build_object('old', f.o%d%s, 'new', f.v%d%s)) ELSE '{}' END",
-				i, i, literalOf(set.Field), i, as, i, as))
+				i, i, quoted(set.Field), i, as, i, as))
 		}
 		keeps = append(keeps, fmt.Sprintf("SELECT %s, %s, f.id, %d, %s, f.o%d::text, f.v%d::text, %s, now() + interval '%d seconds' FROM f WHERE f.o%d IS DISTINCT FROM f.v%d",
-			literalOf(record.Object), literalOf(set.Field), record.Leads, literalOf(set.Column), i, i, literalOf(set.Why), int64(record.Retention.Seconds()), i, i))
+			quoted(record.Object), quoted(set.Field), record.Leads, quoted(set.Column), i, i, quoted(set.Why), int64(record.Retention.Seconds()), i, i))
 	}
 	version, at := schema.QuoteIdent(schema.FieldVersion), schema.QuoteIdent(schema.FieldUpdatedAt)
 	parts := []string{
 		"WITH f AS MATERIALIZED (SELECT r." + rowID + " AS id, r." + version + " AS version, " + strings.Join(was, ", ") + " FROM " + b.Table + " AS r WHERE r." + rowID +
 			" = ANY($1::text[]::uuid[]) AND (" + b.todo() + "))",
-		"told AS (INSERT INTO " + inPlatform("history") + " (at, object, record_id, version, operation, channel, schema_revision, changes) SELECT now(), " + literalOf(record.Object) +
+		"told AS (INSERT INTO " + inPlatform("history") + " (at, object, record_id, version, operation, channel, schema_revision, changes) SELECT now(), " + quoted(record.Object) +
 			", f.id, f.version + 1, 'update', 'operator', " + fmt.Sprint(record.Revision) + ", " + strings.Join(told, " || ") + " FROM f)",
-		"sent AS (INSERT INTO " + inPlatform("outbox") + " (at, object, record_id, version, operation) SELECT now(), " + literalOf(record.Object) + ", f.id, f.version + 1, 'update' FROM f)",
+		"sent AS (INSERT INTO " + inPlatform("outbox") + " (at, object, record_id, version, operation) SELECT now(), " + quoted(record.Object) + ", f.id, f.version + 1, 'update' FROM f)",
 	}
 	if record.Keep {
 		parts = append(parts, "kept AS (INSERT INTO "+inPlatform("kept_value")+" (object, field, record_id, revision, column_name, value, made, why, until)\n"+
@@ -247,9 +247,9 @@ func (b *Backfill) alterRecords() string {
 	if record.GivesBack {
 		var columns []string
 		for _, set := range b.Set {
-			columns = append(columns, literalOf(set.Column))
+			columns = append(columns, quoted(set.Column))
 		}
-		parts = append(parts, "kept AS (DELETE FROM "+inPlatform("kept_value")+" AS k USING f WHERE k.object = "+literalOf(record.Object)+" AND k.record_id = f.id AND k.column_name IN ("+
+		parts = append(parts, "kept AS (DELETE FROM "+inPlatform("kept_value")+" AS k USING f WHERE k.object = "+quoted(record.Object)+" AND k.record_id = f.id AND k.column_name IN ("+
 			strings.Join(columns, ", ")+"))")
 	}
 	return strings.Join(parts, ",\n") + "\nUPDATE " + b.Table + " AS k SET " + strings.Join(sets, ", ") + ", " + version + " = f.version + 1, " + at + " = now(), " +

@@ -137,7 +137,7 @@ func (t *tableMaker) prepareTurn(change *Change, c *column, before *schema.Field
 			change.Prepare = append(change.Prepare, alter(t.object(), "DROP COLUMN "+name))
 		}
 		change.Prepare = append(change.Prepare, // at once: without its mark nobody would know whose it is
-			alter(t.object(), add)+";\nCOMMENT ON COLUMN "+t.object().QualifiedTable()+"."+name+" IS "+literalOf(unfinishedMark))
+			alter(t.object(), add)+";\nCOMMENT ON COLUMN "+t.object().QualifiedTable()+"."+name+" IS "+quoted(unfinishedMark))
 	}
 	if !paired {
 		change.Prepare = append(change.Prepare, pairing.create())
