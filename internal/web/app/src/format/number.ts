@@ -74,7 +74,7 @@ export function showMoney(value: string | number, currency: string, language: st
   try {
     return format(language, {
       style: "currency",
-      currency: currency || "XXX",
+      currency: currency || "XXX", // ISO 4217 for no currency
       currencyDisplay: "narrowSymbol",
       ...(compact
         ? { notation: "compact", maximumFractionDigits: 1 }

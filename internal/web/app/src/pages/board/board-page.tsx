@@ -16,12 +16,13 @@ import {
 } from "@dnd-kit/core";
 import { Link, useNavigate, useParams, useSearch } from "@tanstack/react-router";
 import { useVirtualizer } from "@tanstack/react-virtual";
-import { Clock, Plus, Rows3, Search, X } from "lucide-react";
+import { Clock, Plus, Rows3, X } from "lucide-react";
 import { memo, useEffect, useMemo, useRef, useState } from "react";
 import { useTranslation } from "react-i18next";
 import { linked, type Row, titleText } from "@/api/records";
 import { type Field, type Model, type ObjectType, type Pipeline, plural, type Stage } from "@/api/schema";
 import { GateDialog } from "@/components/gate-dialog";
+import { SearchBox } from "@/components/search-box";
 import { Avatar } from "@/components/ui/avatar";
 import { Button, IconButton } from "@/components/ui/button";
 import { cx } from "@/components/ui/cx";
@@ -169,20 +170,7 @@ function Board({ object, pipeline }: { object: ObjectType; pipeline: Pipeline })
         aria-label={plural(object)}
         className="flex h-11 shrink-0 items-center gap-1 border-b border-line px-2 lg:px-3"
       >
-        <div className="relative w-56 min-w-0 shrink max-sm:flex-1">
-          <Search
-            className="pointer-events-none absolute start-2 top-1/2 size-4 -translate-y-1/2 text-ink-3"
-            aria-hidden
-          />
-          <input
-            type="search"
-            value={typed}
-            onChange={(event) => setTyped(event.target.value)}
-            placeholder={t("list.search")}
-            aria-label={t("list.search")}
-            className="h-8 w-full rounded-md bg-transparent ps-8 pe-2 hover:bg-hover focus:bg-hover pointer-coarse:text-base"
-          />
-        </div>
+        <SearchBox value={typed} onValue={setTyped} />
         <FilterPopover
           object={object}
           filter={filter}

@@ -1,12 +1,13 @@
 import { Link, useNavigate, useParams, useSearch } from "@tanstack/react-router";
 import type { RowSelectionState } from "@tanstack/react-table";
-import { Download, Import, Inbox, MoreHorizontal, Plus, Search, SearchX, SquareKanban, X } from "lucide-react";
+import { Download, Import, Inbox, MoreHorizontal, Plus, SearchX, SquareKanban, X } from "lucide-react";
 import { useCallback, useDeferredValue, useEffect, useMemo, useState } from "react";
 import { useTranslation } from "react-i18next";
 import { startExport } from "@/api/jobs";
 import type { Row } from "@/api/records";
 import { type ObjectType, plural } from "@/api/schema";
 import type { View } from "@/api/views";
+import { SearchBox } from "@/components/search-box";
 import { Button, IconButton } from "@/components/ui/button";
 import { Menu, MenuItem } from "@/components/ui/menu";
 import { Empty, Failure, Skeleton } from "@/components/ui/states";
@@ -147,20 +148,7 @@ function ListOf({ object }: { object: ObjectType }) {
         aria-label={plural(object)}
         className="flex h-11 shrink-0 items-center gap-1 border-b border-line px-2 lg:px-3"
       >
-        <div className="relative w-56 min-w-0 shrink max-sm:flex-1">
-          <Search
-            className="pointer-events-none absolute start-2 top-1/2 size-4 -translate-y-1/2 text-ink-3"
-            aria-hidden
-          />
-          <input
-            type="search"
-            value={typed}
-            onChange={(event) => setTyped(event.target.value)}
-            placeholder={t("list.search")}
-            aria-label={t("list.search")}
-            className="h-8 w-full rounded-md bg-transparent ps-8 pe-2 hover:bg-hover focus:bg-hover pointer-coarse:text-base"
-          />
-        </div>
+        <SearchBox value={typed} onValue={setTyped} />
         <ViewsMenu object={object} open={search.view} contents={contents} onOpen={openView} />
         <FilterPopover object={object} filter={filter} onFilter={(next) => set({ filter: next || undefined })} />
         <ColumnsPopover object={object} columns={columns} onColumns={setColumns} onReset={reset} />
